@@ -1,0 +1,57 @@
+"""Names of TIN's tensors: the authors' releases and the MMAction2 zoo."""
+
+import re
+from typing import Dict, Optional
+
+from torch import Tensor
+
+from .resnet_names import rename_classifier, rename_resnet
+
+# The small networks of the interlacing: (theirs, ours).
+_NETS = {
+    'biasnet.net.conv': 'offset_net.conv',
+    'biasnet.net.fc': 'offset_net.fc1',
+    'biasnet.net.lastlayer': 'offset_net.fc2',
+    'weightnet.net.lastlayer': 'weight_net.conv',
+}
+
+
+def is_official(name: str) -> bool:
+    return name.startswith('base_model.') and '.net1.biasnet.' in name
+
+
+def rename_official(name: str) -> Optional[str]:
+    classifier = rename_classifier(name)
+    if classifier is not None or not name.startswith('base_model.'):
+        return classifier
+    name = name.replace('base_model.', 'backbone.', 1)
+    block, interlacing, rest = name.partition('.conv1.net1.')
+    if interlacing:
+        net, _, tensor = rest.rpartition('.')
+        return f'{block}.conv1.conv.net1.{_NETS[net]}.{tensor}' if net in _NETS else None
+    if name.endswith('.conv1.net2.weight'):
+        return name.replace('.conv1.net2.', '.conv1.conv.net2.')
+    return rename_resnet(name)
+
+
+def is_zoo(name: str) -> bool:
+    return name.startswith('backbone.') and '.net1.offset_net.' in name
+
+
+def tsm_to_tin(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """Renames an MMAction2 TSM checkpoint so that TIN can start from it.
+
+    A plain ``load_from`` leaves the first convolution of every block at its
+    ImageNet weights, because TSM wraps it under another name. The interlacing
+    itself is not in such a checkpoint and keeps its initial weights.
+
+    Args:
+        state_dict: The tensors of a TSM recognizer, by name.
+
+    Returns:
+        The same tensors under TIN's names.
+    """
+    return {
+        re.sub(r'(\.conv1\.conv)\.net\.', r'\1.net2.', name): value
+        for name, value in state_dict.items()
+    }

@@ -1,0 +1,125 @@
+"""TANet: a ResNet with temporal adaptive modules.
+
+Paper: TAM: Temporal Adaptive Module for Video Recognition (ICCV 2021),
+https://arxiv.org/abs/2005.06803
+"""
+
+from typing import Optional, Sequence
+
+from torch import Tensor, nn
+
+from mmtemporal.models.layers import TAM
+from mmtemporal.registry import MODELS
+
+from .temporal_resnet import TemporalResNet
+
+# Before which of the block's convolutions each style puts the module.
+_POSITIONS = {'a': 0, 'b': 1, 'c': 2, 'd': 3}
+
+
+class TABlock(nn.Module):
+    """A residual block with a TAM among its convolutions.
+
+    ::
+
+        x --(a)-- conv1 --(b)-- conv2 --(c)-- conv3 --(d)-- + -- ReLU
+        +----------------------- shortcut ------------------+
+
+    A basic block has no third convolution: there, c and d are the same place.
+
+    Args:
+        block: mmaction2's ``Bottleneck`` or ``BasicBlock``.
+        num_segments: Number of frames of a clip.
+        style: 'a', 'b', 'c' or 'd', the place of the module.
+        tam_cfg: Further arguments of the module.
+
+    Shape:
+        - input: (n * t, c, h, w)
+        - output: that of ``block``
+
+    Raises:
+        ValueError: The style is unknown.
+    """
+
+    def __init__(
+        self, block: nn.Module, num_segments: int, style: str, tam_cfg: dict
+    ) -> None:
+        super().__init__()
+        if style not in _POSITIONS:
+            raise ValueError(
+                f'backbone.block_style={style!r} is none of {[*_POSITIONS]}'
+            )
+        self.block = block
+        convs = self._convs()
+        self.position = min(_POSITIONS[style], len(convs))
+        if self.position == 0:
+            channels = convs[0].in_channels
+        else:
+            channels = convs[self.position - 1].out_channels
+        self.tam = TAM(channels, num_segments, **tam_cfg)
+        # Under the name that Grad-CAM looks for.
+        self.relu = block.relu
+
+    def _convs(self) -> list:
+        names = ('conv1', 'conv2', 'conv3')
+        return [getattr(self.block, n) for n in names if hasattr(self.block, n)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        layers = self._convs()
+        layers.insert(self.position, self.tam)
+        out = x
+        for layer in layers:
+            out = layer(out)
+        if self.block.downsample is not None:
+            x = self.block.downsample(x)
+        return self.relu(out + x)
+
+
+@MODELS.register_module()
+class TANet(TemporalResNet):
+    """ResNet with a temporal adaptive module in its residual blocks.
+
+    Loads the checkpoints of mmaction2's TANet unchanged. A new TANet does not
+    start as the identity in time: its kernels are near a mean of three frames
+    and its importances near one half, as in the authors' release.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        num_segments: Number T of frames of a clip, at least the kernel's.
+        tam_cfg: Arguments of :class:`~mmtemporal.models.layers.TAM`: ``alpha``,
+            ``beta``, ``adaptive_kernel_size``, ``conv1d_kernel_size``,
+            ``variant``.
+        block_style: Place of the module in a block, 'a' to 'd' (the paper's
+            Figure 3; the release has 'b', after the first convolution).
+        temporal_stages: Indices of the stages with the module. Defaults to
+            all; the paper's Table 5 adds them from the last stage on.
+        **kwargs: See :class:`TemporalResNet`.
+
+    Shape:
+        - input: (n * t, 3, h, w), the frames of a clip being consecutive rows
+        - output: (n * t, c, h / 32, w / 32), c = 2048, or 512 for depths 18, 34
+
+    Raises:
+        ValueError: An argument is unknown or does not fit, the number of
+            frames is no multiple of ``num_segments``, or a checkpoint is of
+            another network.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        num_segments: int,
+        tam_cfg: Optional[dict] = None,
+        block_style: str = 'b',
+        temporal_stages: Optional[Sequence[int]] = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(
+            depth,
+            num_segments,
+            lambda block: TABlock(block, num_segments, block_style, tam_cfg or {}),
+            temporal_layer=TAM,
+            wrapper='block',
+            temporal_stages=temporal_stages,
+            **kwargs,
+        )

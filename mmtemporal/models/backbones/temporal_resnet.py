@@ -1,0 +1,258 @@
+"""What all temporal networks on a ResNet share."""
+
+import re
+from pickle import UnpicklingError
+from typing import Callable, Optional, Sequence, Union
+
+from mmaction.models.backbones.resnet import ResNet
+from mmengine.logging import MMLogger
+from mmengine.model import BaseModule
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .checkpointed_stage import CheckpointedStage
+
+
+class TemporalResNet(ResNet):
+    """A ResNet whose residual blocks are given a temporal layer.
+
+    It adds to mmaction2's ``ResNet``: the check of the frame count, activation
+    checkpointing that leaves batch norm statistics exact and works with basic
+    blocks, freezing that knows the ImageNet layers from the temporal ones, and
+    a start from ImageNet weights that skips nothing silently.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        num_segments: Number T of frames of a clip.
+        add_temporal: Takes a residual block and returns the one that replaces
+            it. It is asked for each block of the stages in
+            ``temporal_stages``.
+        temporal_layer: Class of the temporal layer inside the new blocks.
+        wrapper: Name of the child under which a new block keeps the modules of
+            the old one. It tells ImageNet names from ours.
+        temporal_stages: Indices of the stages that become temporal, 0 being
+            ``layer1``. Defaults to all.
+        with_cp: Whether to recompute activations in the backward pass instead
+            of keeping them.
+        norm_eval: Whether the batch norms of the ResNet keep their statistics.
+            Those of the temporal layers, which no ImageNet checkpoint has, go
+            on learning.
+        partial_bn: Whether, as in TSN, all batch norms of the ResNet but the
+            first are frozen.
+        frozen_stages: The stem (0 or more) and this many stages are frozen as
+            a whole; -1 freezes nothing.
+        **kwargs: Arguments of mmaction2's ``ResNet``: ``pretrained``,
+            ``out_indices``, ``num_stages``, ``norm_cfg``, ``init_cfg``, ...
+            ``pretrained`` is a ResNet checkpoint in torchvision's layout, a
+            file or ``torchvision://resnet50``; with
+            ``torchvision_pretrain=False`` one of this backbone.
+
+    Shape:
+        - input: (n * t, 3, h, w), the frames of a clip being consecutive rows
+        - output: (n * t, c, h / 32, w / 32), or a tuple with one such map for
+          each of several ``out_indices``
+
+    Raises:
+        ValueError: An argument is unknown or does not fit, the number of
+            frames is no multiple of ``num_segments``, or a checkpoint is of
+            another network.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        num_segments: int,
+        add_temporal: Callable[[nn.Module], nn.Module],
+        temporal_layer: type,
+        wrapper: str,
+        temporal_stages: Optional[Sequence[int]] = None,
+        with_cp: bool = False,
+        norm_eval: bool = False,
+        partial_bn: bool = False,
+        frozen_stages: int = -1,
+        **kwargs,
+    ) -> None:
+        if depth not in self.arch_settings:
+            raise ValueError(
+                f'backbone.depth={depth} is none of {[*self.arch_settings]}'
+            )
+        super().__init__(depth, frozen_stages=frozen_stages, **kwargs)
+        self.num_segments = num_segments
+        self.temporal_layer = temporal_layer
+        self.wrapper = wrapper
+        self.norm_eval = norm_eval
+        self.partial_bn = partial_bn
+        if temporal_stages is None:
+            temporal_stages = range(self.num_stages)
+        self._check_stages('temporal_stages', temporal_stages)
+        self._check_stages('frozen_stages', range(frozen_stages))
+        for index, name in enumerate(self.res_layers):
+            blocks = list(getattr(self, name))
+            if index in temporal_stages:
+                blocks = [add_temporal(block) for block in blocks]
+            stage = CheckpointedStage if with_cp else nn.Sequential
+            setattr(self, name, stage(*blocks))
+        # Frozen from the start, so that neither the optimizer nor a
+        # distributed wrapper ever waits for these gradients.
+        self._freeze()
+
+    def _check_stages(self, argument: str, stages: Sequence[int]) -> None:
+        if not set(stages) <= set(range(self.num_stages)):
+            raise ValueError(
+                f'backbone.{argument} names a stage that is not there: the network '
+                f'has num_stages={self.num_stages}'
+            )
+
+    def get(self, name: str, default=None):
+        """Returns an attribute; ``max_testing_views`` asks for num_segments so."""
+        return getattr(self, name, default)
+
+    def forward(self, x: Tensor) -> Union[Tensor, tuple]:
+        if x.size(0) % self.num_segments:
+            raise ValueError(
+                f'got {x.size(0)} frames, not a multiple of num_segments='
+                f'{self.num_segments}; set num_clips in SampleFrames, '
+                'backbone.num_segments and cls_head.num_segments to the same value'
+            )
+        return super().forward(x)
+
+    # ------------------------------------------------------------- freezing
+
+    def train(self, mode: bool = True) -> 'TemporalResNet':
+        BaseModule.train(self, mode)
+        self._freeze()
+        return self
+
+    def _freeze(self) -> None:
+        self._freeze_stages()
+        norms = self._host_norms()
+        if self.partial_bn:
+            for norm in norms[1:]:
+                norm.requires_grad_(False)
+        if self.norm_eval or self.partial_bn:
+            for norm in norms if self.norm_eval else norms[1:]:
+                norm.eval()
+
+    def _host_norms(self) -> list:
+        """Lists the batch norms that are the ResNet's own, in network order."""
+        temporal = set()
+        for module in self.modules():
+            if isinstance(module, self.temporal_layer):
+                temporal.update(module.modules())
+        return [
+            module
+            for module in self.modules()
+            if isinstance(module, _BatchNorm) and module not in temporal
+        ]
+
+    # -------------------------------------------------------------- weights
+
+    def init_weights(self) -> None:
+        if self.pretrained and self.torchvision_pretrain:
+            # First everything, then what the file holds.
+            BaseModule.init_weights(self)
+            self._load_torchvision_checkpoint(MMLogger.get_current_instance())
+        else:
+            super().init_weights()
+
+    def _load_torchvision_checkpoint(self, logger: MMLogger) -> None:
+        """Loads a ResNet in torchvision's layout and logs what it did."""
+        try:
+            checkpoint = CheckpointLoader.load_checkpoint(self.pretrained, 'cpu')
+        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+            raise ValueError(
+                f'cannot read backbone.pretrained={self.pretrained}: {error}'
+            ) from error
+        source = dict(checkpoint.get('state_dict', checkpoint))
+        fresh, missing, misshapen, loaded = [], [], [], set()
+        for key, value in self.state_dict(keep_vars=True).items():
+            name = self._torchvision_name(key)
+            if name is None:
+                fresh.append(key)
+            elif name in source and source[name].shape == value.shape:
+                value.data.copy_(source[name])
+                loaded.add(name)
+            elif name in source:
+                misshapen.append(name)
+            # Files from before torch 0.4.1 have no counters.
+            elif not name.endswith('num_batches_tracked'):
+                missing.append(name)
+        unused = sorted(source.keys() - loaded - set(misshapen))
+        known = tuple(f'layer{i}.' for i in range(self.num_stages + 1, 5)) + ('fc.',)
+        foreign = [name for name in unused if not name.startswith(known)]
+        if missing or misshapen or foreign:
+            raise ValueError(
+                f'{self.pretrained} is no ResNet-{self.depth} in torchvision layout: '
+                f'{_summary(missing)} missing, {_summary(misshapen)} of another '
+                f'shape, {_summary(foreign)} unknown; set backbone.pretrained to '
+                f'a ResNet-{self.depth}, or backbone.depth to the depth of the file, '
+                'or backbone.torchvision_pretrain=False for a file of this backbone'
+            )
+        logger.info(
+            f'{self.pretrained}: loaded {len(loaded)} tensors, left out '
+            f'{_summary(unused)}, initialised here {_summary(fresh)}'
+        )
+
+    def _torchvision_name(self, key: str) -> Optional[str]:
+        """Returns torchvision's name of a tensor, None for a temporal one."""
+        name = key.replace(f'.{self.wrapper}.', '.')
+        match = re.fullmatch(
+            r'(layer\d\.\d+\.)?(conv(\d)|downsample)\.(conv|bn)(\.\w+)', name
+        )
+        if match is None:
+            return None
+        block, _, number, part, rest = match.groups(default='')
+        if number:
+            return f'{block}{part}{number}{rest}'
+        return f'{block}downsample.{0 if part == "conv" else 1}{rest}'
+
+    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+        """Refuses the checkpoint of another network.
+
+        mmengine loads checkpoints loosely and would only log the difference.
+        """
+        self._check_checkpoint(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _check_checkpoint(self, state_dict: dict, prefix: str) -> None:
+        own = self.state_dict(prefix=prefix)
+        blocks = re.compile(re.escape(prefix) + r'layer\d\.\d+\.')
+        theirs = {match[0] for match in map(blocks.match, state_dict) if match}
+        ours = {match[0] for match in map(blocks.match, own) if match}
+        if theirs and theirs != ours:
+            raise ValueError(
+                f'the checkpoint has {len(theirs)} residual blocks, this backbone '
+                f'(depth={self.depth}) has {len(ours)}; set backbone.depth and '
+                'backbone.num_stages to those of the checkpoint'
+            )
+        misshapen = [
+            f'{key} {tuple(state_dict[key].shape)} instead of {tuple(value.shape)}'
+            for key, value in own.items()
+            if key in state_dict and state_dict[key].shape != value.shape
+        ]
+        if misshapen:
+            raise ValueError(
+                f'the checkpoint has tensors of other shapes: {_summary(misshapen)}; '
+                f'set backbone.depth={self.depth} and backbone.num_segments='
+                f'{self.num_segments} to those of the checkpoint'
+            )
+        missing = [
+            key
+            for key in own
+            if self._torchvision_name(key[len(prefix) :]) is not None
+            and key not in state_dict
+            and not key.endswith('num_batches_tracked')
+        ]
+        if theirs and missing:
+            raise ValueError(
+                f'the checkpoint is not of a {type(self).__name__}: it lacks '
+                f'{_summary(missing)}; convert it with mmtemporal.checkpoints, or '
+                'give a ResNet in torchvision layout as backbone.pretrained'
+            )
+
+
+def _summary(names: Sequence[str]) -> str:
+    """Says how many names there are and gives the first."""
+    shown = ', '.join(names[:3])
+    return f'{len(names)} ({shown}{", ..." * (len(names) > 3)})' if names else '0'

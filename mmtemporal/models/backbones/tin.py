@@ -1,0 +1,70 @@
+"""TIN: a ResNet with temporal interlacing.
+
+Paper: Temporal Interlacing Network (AAAI 2020), https://arxiv.org/abs/2001.06499
+"""
+
+from typing import Optional, Sequence
+
+from torch import nn
+
+from mmtemporal.models.layers import InterlacedConv, TemporalInterlace
+from mmtemporal.registry import MODELS
+
+from .temporal_resnet import TemporalResNet
+
+
+@MODELS.register_module()
+class TIN(TemporalResNet):
+    """ResNet with temporal interlacing before the first convolution of a block.
+
+    Loads the checkpoints of mmaction2's ``ResNetTIN`` unchanged, and needs no
+    compiled operator.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        num_segments: Number T of frames of a clip.
+        shift_div: The first 1 / shift_div of a block's input channels are
+            moved in time. Published TINs have 4 (mmaction2's class defaults to
+            8, its configs have 4).
+        tin_cfg: Further arguments of
+            :class:`~mmtemporal.models.layers.TemporalInterlace`:
+            ``num_groups``, ``reverse``, ``offset_scale``.
+        temporal_stages: Indices of the stages with interlacing. Defaults to
+            all.
+        **kwargs: See :class:`TemporalResNet`.
+
+    Shape:
+        - input: (n * t, 3, h, w), the frames of a clip being consecutive rows
+        - output: (n * t, c, h / 32, w / 32), c = 2048, or 512 for depths 18, 34
+
+    Raises:
+        ValueError: An argument is unknown or does not fit, the number of
+            frames is no multiple of ``num_segments``, or a checkpoint is of
+            another network.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        num_segments: int,
+        shift_div: int = 4,
+        tin_cfg: Optional[dict] = None,
+        temporal_stages: Optional[Sequence[int]] = None,
+        **kwargs,
+    ) -> None:
+        def interlace(block: nn.Module) -> nn.Module:
+            interlacing = TemporalInterlace(
+                block.conv1.in_channels, num_segments, shift_div, **(tin_cfg or {})
+            )
+            block.conv1.conv = InterlacedConv(interlacing, block.conv1.conv)
+            return block
+
+        super().__init__(
+            depth,
+            num_segments,
+            interlace,
+            temporal_layer=TemporalInterlace,
+            wrapper='net2',
+            temporal_stages=temporal_stages,
+            **kwargs,
+        )

@@ -1,0 +1,69 @@
+"""Classification by the mean of the frames' scores."""
+
+import torch
+from mmaction.models.heads import TSMHead
+from torch import Tensor
+
+
+class SegmentHead(TSMHead):
+    """Scores every frame and averages over the frames of a clip.
+
+    It is the stock ``TSMHead`` with three differences: it takes the feature
+    maps of ``fcn_test`` too, a wrong number of frames gets a clear message,
+    and the scores of a model in half precision are averaged and returned in
+    float32, which loss and metrics need.
+
+    Args:
+        num_classes: Number of classes.
+        in_channels: Number of channels of the features.
+        num_segments: Number T of frames of a clip, that of the backbone.
+        dropout_ratio: Probability of dropping a feature before the classifier.
+        init_std: Standard deviation of the classifier's initial weights.
+        **kwargs: See ``TSMHead`` and ``BaseHead``: ``loss_cls``,
+            ``multi_class``, ``label_smooth_eps``, ``topk``, ``average_clips``,
+            ...
+
+    Shape:
+        - input: (n * t, c, h, w), or (n, c, t, h, w) with ``fcn_test``
+        - output: (n, num_classes)
+
+    Raises:
+        ValueError: The number of frames is no multiple of ``num_segments``.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        num_segments: int = 8,
+        dropout_ratio: float = 0.5,
+        init_std: float = 0.001,
+        **kwargs,
+    ) -> None:
+        super().__init__(
+            num_classes,
+            in_channels,
+            num_segments=num_segments,
+            dropout_ratio=dropout_ratio,
+            init_std=init_std,
+            **kwargs,
+        )
+
+    def forward(
+        self, x: Tensor, num_segs: int, fcn_test: bool = False, **kwargs
+    ) -> Tensor:
+        if fcn_test:
+            # (n, c, t, h, w) -> (n * t, c, h, w)
+            x = x.transpose(1, 2).flatten(0, 1)
+        if x.size(0) % self.num_segments:
+            raise ValueError(
+                f'got features of {x.size(0)} frames, not a multiple of num_segments='
+                f'{self.num_segments}; set cls_head.num_segments to that of the '
+                'backbone'
+            )
+        x = self.avg_pool(x).flatten(1)
+        if self.dropout is not None:
+            x = self.dropout(x)
+        scores = self.fc_cls(x)
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        return self.consensus(scores.unflatten(0, (-1, self.num_segments))).squeeze(1)

@@ -1,0 +1,184 @@
+"""Temporal interlacing.
+
+Paper: Temporal Interlacing Network (AAAI 2020), https://arxiv.org/abs/2001.06499
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mmtemporal.ops import temporal_mix
+
+# The sigmoid of this is 0.625, so with a scale of 4 every learnt offset starts
+# near half a frame, and with the paper's scale of T = 8 at one frame.
+_INITIAL_OFFSET_BIAS = 0.5108
+
+
+class OffsetNet(nn.Module):
+    r"""Computes how far each group of channels moves in time.
+
+    :math:`o = s\,(\mathrm{sigmoid}(\cdot) - 0.5)`, one offset a clip and group,
+    the same for all frames; positive offsets move features to later frames.
+
+    Args:
+        in_channels: Number of channels of the descriptor.
+        num_segments: Number T of frames of a clip.
+        num_groups: Number of offsets.
+        offset_scale: Width s of the range (-s / 2, s / 2).
+
+    Shape:
+        - input: (n, c, t)
+        - output: (n, num_groups), in frames
+    """
+
+    def __init__(
+        self, in_channels: int, num_segments: int, num_groups: int, offset_scale: float
+    ) -> None:
+        super().__init__()
+        self.offset_scale = offset_scale
+        self.conv = nn.Conv1d(in_channels, 1, 3, padding=1)
+        self.fc1 = nn.Linear(num_segments, num_segments)
+        self.relu = nn.ReLU()
+        self.fc2 = nn.Linear(num_segments, num_groups)
+        nn.init.constant_(self.fc2.bias, _INITIAL_OFFSET_BIAS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.relu(self.fc1(self.conv(x).squeeze(1)))
+        return self.offset_scale * (self.fc2(hidden).sigmoid() - 0.5)
+
+
+class WeightNet(nn.Module):
+    """Computes how much each frame of each group counts after the move.
+
+    Args:
+        in_channels: Number of channels of the descriptor.
+        num_groups: Number of weights a frame.
+
+    Shape:
+        - input: (n, c, t)
+        - output: (n, num_groups, t), within (0, 2) and near 1 at the start
+    """
+
+    def __init__(self, in_channels: int, num_groups: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(in_channels, num_groups, 3, padding=1)
+        nn.init.zeros_(self.conv.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * self.conv(x).sigmoid()
+
+
+class TemporalInterlace(nn.Module):
+    r"""Moves groups of channels in time by learnt, fractional offsets.
+
+    The first ``in_channels / shift_div`` channels are cut into equal groups. A
+    group with the offset o takes the linear interpolation of its two nearest
+    source frames, zero frames standing around the clip, and every output frame
+    is multiplied by its weight:
+
+    .. math::
+        y_t = w_t \sum_s \max(0,\, 1 - |t - s - o|)\; x_s
+
+    Written with this hat function the move is a T x T matrix for each group,
+    differentiable on any device and in any precision, and its gradient is the
+    true adjoint: the gradient of the features moves *against* the offset. (The
+    backward pass of ``mmcv.ops.tin_shift`` moves it along with the offset.)
+    Where an offset is exactly a whole number its own derivative is taken as 0.
+
+    Args:
+        in_channels: Number C of channels.
+        num_segments: Number T of frames of a clip.
+        shift_div: The first C / shift_div channels are moved, the rest stays.
+        num_groups: Number of learnt offsets and of weights.
+        reverse: Whether each learnt offset also moves a second group by the
+            opposite amount, with the same weight. The paper's Table 5 compares
+            1 and 2 groups with, 2 and 4 groups without.
+        offset_scale: Width of the range of the offsets, in frames. The released
+            code has 4, whatever T is; the paper's range is ``num_segments``.
+
+    Shape:
+        - input: (n * t, c, h, w), the frames of a clip being consecutive rows
+        - output: (n * t, c, h, w), same dtype, device and memory format
+
+    Raises:
+        ValueError: The channels cannot be divided as asked for, or the number
+            of frames is no multiple of ``num_segments``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_segments: int,
+        shift_div: int = 4,
+        num_groups: int = 2,
+        reverse: bool = True,
+        offset_scale: float = 4.0,
+    ) -> None:
+        super().__init__()
+        parts = num_groups * (2 if reverse else 1)
+        if in_channels % (shift_div * parts):
+            raise ValueError(
+                f'{in_channels} channels cannot be cut into shift_div={shift_div} '
+                f'times {parts} groups (num_groups={num_groups}, reverse={reverse}); '
+                'change backbone.shift_div or backbone.tin_cfg'
+            )
+        self.num_segments = num_segments
+        self.num_moved = in_channels // shift_div
+        self.reverse = reverse
+        self.offset_net = OffsetNet(
+            self.num_moved, num_segments, num_groups, offset_scale
+        )
+        self.weight_net = WeightNet(self.num_moved, num_groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        moved, kept = x.tensor_split([self.num_moved], dim=1)
+        mixed = temporal_mix(moved, self.num_segments, matrix=self.matrix(moved))
+        return torch.cat((mixed, kept), 1) if kept.size(1) else mixed
+
+    def matrix(self, x: Tensor) -> Tensor:
+        """Computes the T x T matrix of every group.
+
+        Offsets, interpolation and sigmoids need the precision of float32, so
+        autocast does not reach them.
+
+        Shape:
+            - input: (n * t, c / shift_div, h, w), the channels that move
+            - output: (n, groups, t, t), indexed by output and source frame
+        """
+        t = self.num_segments
+        with torch.autocast(x.device.type, enabled=False):
+            # (n * t, c) -> (n, c, t)
+            means = x.mean((2, 3), dtype=self.weight_net.conv.weight.dtype)
+            means = means.unflatten(0, (-1, t)).transpose(1, 2)
+            offset, weight = self.offset_net(means), self.weight_net(means)
+            if self.reverse:
+                # Groups in order: o_0, o_1, -o_0, -o_1, with w_0, w_1, w_0, w_1.
+                offset = torch.cat((offset, -offset), 1)
+                weight = torch.cat((weight, weight), 1)
+            frame = torch.arange(t, device=x.device, dtype=offset.dtype)
+            distance = frame[:, None] - frame - offset[..., None, None]
+            return weight[..., None] * (1 - distance.abs()).relu()
+
+
+class InterlacedConv(nn.Module):
+    """A convolution with temporal interlacing in front.
+
+    It takes the place of a convolution in a residual block, so that only the
+    residual branch sees moved features. The names of its two children are
+    those of the released checkpoints.
+
+    Args:
+        net1: The interlacing.
+        net2: The convolution.
+
+    Shape:
+        - input: (n * t, c, h, w)
+        - output: that of ``net2``
+    """
+
+    def __init__(self, net1: TemporalInterlace, net2: nn.Module) -> None:
+        super().__init__()
+        self.net1 = net1
+        self.net2 = net2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net2(self.net1(x))

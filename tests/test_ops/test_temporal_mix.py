@@ -1,0 +1,174 @@
+"""temporal_mix against the sum over frames written out, and its derivatives."""
+
+import pytest
+import torch
+from torch.autograd import gradcheck, gradgradcheck
+
+from mmtemporal.ops import temporal_mix
+from mmtemporal.ops.temporal_mix import mix_matrix_reference, mix_taps_reference
+
+LAYOUTS = ('contiguous', 'channels_last', 'channel_slice')
+
+
+def make_frames(n, t, c, h, w, layout='contiguous', dtype=torch.float64):
+    """Returns frames (n * t, c, h, w) in the named memory layout."""
+    if layout == 'channel_slice':
+        return torch.randn(n * t, 2 * c, h, w, dtype=dtype)[:, :c]
+    x = torch.randn(n * t, c, h, w, dtype=dtype)
+    if layout == 'channels_last':
+        x = x.contiguous(memory_format=torch.channels_last)
+    return x
+
+
+def mix_with_loops(x, t, matrix):
+    """Mixes as the definition says, one frame pair at a time.
+
+    ``matrix`` is (n, c, t, t).
+    """
+    frames = x.reshape(-1, t, *x.shape[1:])
+    mixed = torch.zeros_like(frames)
+    for out in range(t):
+        for source in range(t):
+            weight = matrix[:, :, out, source, None, None]
+            mixed[:, out] += weight * frames[:, source]
+    return mixed.reshape(x.shape)
+
+
+def taps_to_matrix(taps):
+    """Writes taps (n, k, t, c) into the matrix (n, c, t, t) that they stand for."""
+    n, k, t, c = taps.shape
+    matrix = torch.zeros(n, c, t, t, dtype=taps.dtype)
+    for out in range(t):
+        for i in range(k):
+            source = out + i - k // 2
+            if 0 <= source < t:
+                matrix[:, :, out, source] = taps[:, i, out]
+    return matrix
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize(
+    ('n', 't', 'c', 'h', 'w', 'k'),
+    [(2, 8, 4, 3, 5, 3), (1, 4, 3, 2, 2, 5), (3, 5, 2, 1, 1, 3), (2, 1, 3, 2, 3, 3)],
+)
+def test_taps_equal_the_definition(n, t, c, h, w, k, layout):
+    x = make_frames(n, t, c, h, w, layout)
+    taps = torch.randn(n, k, t, c, dtype=x.dtype)
+    mixed = temporal_mix(x, t, taps=taps)
+    torch.testing.assert_close(mixed, mix_with_loops(x, t, taps_to_matrix(taps)))
+
+
+@pytest.mark.parametrize('shape', [(1, 3, 1, 1), (1, 3, 8, 4), (2, 3, 1, 4)])
+def test_taps_of_size_one_stand_for_all(shape):
+    x = make_frames(2, 8, 4, 3, 3)
+    taps = torch.randn(shape, dtype=x.dtype)
+    full = taps.expand(2, 3, 8, 4)
+    expected = mix_with_loops(x, 8, taps_to_matrix(full))
+    torch.testing.assert_close(temporal_mix(x, 8, taps=taps), expected)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('n', [1, 2, 6])
+@pytest.mark.parametrize('groups', [1, 4, 8])
+def test_matrix_equals_the_definition(n, groups, layout):
+    t, c = 5, 8
+    x = make_frames(n, t, c, 3, 2, layout)
+    matrix = torch.randn(n, groups, t, t, dtype=x.dtype)
+    expected = mix_with_loops(x, t, matrix.repeat_interleave(c // groups, 1))
+    torch.testing.assert_close(temporal_mix(x, t, matrix=matrix), expected)
+    shared = matrix[:1]
+    expected = mix_with_loops(
+        x, t, shared.expand(n, -1, -1, -1).repeat_interleave(c // groups, 1)
+    )
+    torch.testing.assert_close(temporal_mix(x, t, matrix=shared), expected)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('form', ['taps', 'shared_taps', 'matrix'])
+def test_first_and_second_derivatives(form, layout):
+    shapes = dict(taps=(2, 3, 4, 2), shared_taps=(1, 3, 1, 2), matrix=(2, 2, 4, 4))
+    argument = 'matrix' if form == 'matrix' else 'taps'
+    x = make_frames(2, 4, 2, 2, 3, layout).requires_grad_()
+    weight = torch.randn(shapes[form], dtype=x.dtype, requires_grad=True)
+
+    def mix(x, weight):
+        return temporal_mix(x, 4, **{argument: weight})
+
+    assert gradcheck(mix, (x, weight))
+    assert gradgradcheck(mix, (x, weight))
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize('form', ['taps', 'matrix'])
+def test_keeps_dtype_and_memory_format(form, dtype, layout):
+    x = make_frames(2, 4, 8, 6, 6, layout, dtype)
+    shape = (2, 3, 4, 8) if form == 'taps' else (2, 4, 4, 4)
+    weight = torch.rand(shape)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        mixed = temporal_mix(x, 4, **{form: weight})
+    assert mixed.dtype == dtype
+    expected = temporal_mix(x.double(), 4, **{form: weight.double()})
+    tolerance = 4 * torch.finfo(dtype).eps * expected.abs().max()
+    torch.testing.assert_close(mixed.double(), expected, rtol=0, atol=tolerance.item())
+    if layout == 'channels_last':
+        assert mixed.is_contiguous(memory_format=torch.channels_last)
+    else:
+        assert mixed.is_contiguous()
+
+
+@pytest.mark.parametrize('form', ['taps', 'matrix'])
+def test_keeps_only_its_inputs_for_backward(form):
+    x = make_frames(2, 4, 8, 6, 6).requires_grad_()
+    shape = (2, 3, 4, 8) if form == 'taps' else (2, 4, 4, 4)
+    weight = torch.rand(shape, dtype=x.dtype, requires_grad=True)
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor
+    ):
+        temporal_mix(x, 4, **{form: weight})
+    inputs = {x.untyped_storage().data_ptr(), weight.untyped_storage().data_ptr()}
+    assert kept
+    assert {tensor.untyped_storage().data_ptr() for tensor in kept} <= inputs
+
+
+def test_the_traced_forms_equal_the_fast_ones():
+    x = make_frames(2, 8, 4, 3, 3)
+    frames = x.unflatten(0, (2, 8))
+    taps = torch.randn(2, 5, 8, 4, dtype=x.dtype)
+    plain = mix_taps_reference(frames, taps).flatten(0, 1)
+    torch.testing.assert_close(temporal_mix(x, 8, taps=taps), plain)
+    matrix = torch.randn(2, 2, 8, 8, dtype=x.dtype)
+    plain = mix_matrix_reference(frames, matrix).flatten(0, 1)
+    torch.testing.assert_close(temporal_mix(x, 8, matrix=matrix), plain)
+
+
+@pytest.mark.parametrize('form', ['taps', 'matrix'])
+def test_export_with_any_number_of_clips(form):
+    class Mix(torch.nn.Module):
+        def forward(self, x, weight):
+            return temporal_mix(x, 4, **{form: weight})
+
+    shape = (3, 4, 8) if form == 'taps' else (4, 4, 4)
+    clips = torch.export.Dim('clips', min=1, max=64)
+    exported = torch.export.export(
+        Mix(),
+        (torch.randn(12, 8, 6, 6), torch.rand(3, *shape)),
+        dynamic_shapes=({0: 4 * clips}, {0: clips}),
+    ).module()
+    x, weight = torch.randn(20, 8, 6, 6), torch.rand(5, *shape)
+    torch.testing.assert_close(exported(x, weight), Mix()(x, weight))
+
+
+def test_bad_input_is_named():
+    x = torch.randn(8, 4, 3, 3)
+    with pytest.raises(ValueError, match='either taps or matrix'):
+        temporal_mix(x, 4)
+    with pytest.raises(ValueError, match='num_segments = 3, got shape'):
+        temporal_mix(x, 3, taps=torch.rand(1, 3, 1, 1))
+    with pytest.raises(ValueError, match='odd k and n=2, t=4, c=4'):
+        temporal_mix(x, 4, taps=torch.rand(2, 2, 4, 4))
+    with pytest.raises(ValueError, match='odd k and n=2, t=4, c=4'):
+        temporal_mix(x, 4, taps=torch.rand(2, 3, 4, 2))
+    with pytest.raises(ValueError, match='g a divisor of c=4'):
+        temporal_mix(x, 4, matrix=torch.rand(2, 3, 4, 4))
