@@ -12,8 +12,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmaction.apis import init_recognizer
+from mmengine import Config
 
 DATA = Path(__file__).parent / 'data'
+CONFIGS = Path(__file__).parents[1] / 'configs'
+
+
+def build_recognizer(config, **parts):
+    """Builds the recognizer of a base config with changes to its parts."""
+    cfg = Config.fromfile(CONFIGS / f'_base_/models/{config}.py')
+    for name, changes in parts.items():
+        if changes is None:
+            cfg.model.pop(name)
+        else:
+            cfg.merge_from_dict({f'model.{name}': changes})
+    return init_recognizer(cfg, device='cpu')
 
 
 def load_fixture(name):

@@ -64,7 +64,8 @@ def temporal_mix(
         else:
             _check_matrix(matrix, frames)
             mixed = _mix_matrix(frames, matrix.to(x.dtype))
-    return mixed.flatten(0, 1)
+    # Not flatten: exporters would carry the number of frames as t * (n * t // t).
+    return mixed.reshape(x.shape)
 
 
 def _check_taps(taps: Tensor, frames: Tensor) -> None:

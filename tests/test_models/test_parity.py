@@ -1,25 +1,19 @@
 """Equality with the authors' implementations, in eval and in training mode."""
 
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
-from mmaction.apis import init_recognizer
-from mmengine import Config
-from parity import load_fixture, make_input, make_state_dict
+from parity import build_recognizer, load_fixture, make_input, make_state_dict
 
 from mmtemporal.checkpoints import convert_state_dict
 
-MODELS_DIR = Path(__file__).parents[2] / 'configs/_base_/models'
 CASES = [('tanet_r50_8f', 'tanet_r50'), ('tin_r50_8f', 'tin_r50')]
 
 
 def build(config, fixture):
     """Builds the recognizer of a base config with the fixture's weights."""
-    cfg = Config.fromfile(MODELS_DIR / f'{config}.py')
-    cfg.model.cls_head.update(num_classes=174, dropout_ratio=0)
-    model = init_recognizer(cfg, device='cpu')
+    head = dict(num_classes=174, dropout_ratio=0)
+    model = build_recognizer(config, cls_head=head)
     state_dict = convert_state_dict(make_state_dict(fixture))
     model.load_state_dict(state_dict, strict=True)
     return model.double()

@@ -1,0 +1,100 @@
+"""Conversion of foreign checkpoints."""
+
+import pytest
+import torch
+from parity import build_recognizer, load_fixture, make_state_dict
+
+from mmtemporal.checkpoints import convert_state_dict
+from mmtemporal.checkpoints.tin import tsm_to_tin
+
+FIXTURES = {'tanet_r50_8f': 'tanet_r50', 'tin_r50_8f': 'tin_r50'}
+
+
+@pytest.fixture(params=FIXTURES)
+def official(request):
+    return request.param, make_state_dict(load_fixture(request.param))
+
+
+def test_names_shapes_and_values_arrive(official):
+    name, state_dict = official
+    converted = convert_state_dict(state_dict)
+    model = build_recognizer(FIXTURES[name], cls_head=dict(num_classes=174))
+    assert {k: v.shape for k, v in converted.items()} == {
+        k: v.shape for k, v in model.state_dict().items()
+    }
+    # 542 and 446 backbone entries, and the classifier.
+    assert len(converted) == {'tanet_r50': 544, 'tin_r50': 448}[FIXTURES[name]]
+    # Every tensor arrived once, the very same one.
+    assert {id(v) for v in converted.values()} == {id(v) for v in state_dict.values()}
+
+
+def test_prefixes_and_containers_do_not_matter(official):
+    _, state_dict = official
+    expected = convert_state_dict(state_dict)
+    parallel = {f'module.{k}': v for k, v in state_dict.items()}
+    for source in (parallel, dict(state_dict=parallel, epoch=3, best_prec1=46.5)):
+        converted = convert_state_dict(source)
+        assert converted.keys() == expected.keys()
+        assert all(converted[k] is v for k, v in expected.items())
+
+
+def test_our_names_stay(official):
+    converted = convert_state_dict(official[1])
+    again = convert_state_dict(converted)
+    assert list(again) == list(converted)
+
+
+def test_both_names_of_the_classifier():
+    state_dict = make_state_dict(load_fixture('tanet_r50_8f'))
+    renamed = {
+        k.replace('base_model.fc.', 'new_fc.'): v for k, v in state_dict.items()
+    }
+    assert convert_state_dict(renamed).keys() == convert_state_dict(state_dict).keys()
+
+
+def test_prerelease_names_of_tam():
+    state_dict = make_state_dict(load_fixture('tanet_r50_8f'))
+    old = {
+        k.replace('.tam.G.', '.self_conv.conv_f.').replace(
+            '.tam.L.', '.self_conv.conv_g.'
+        ): v
+        for k, v in state_dict.items()
+    }
+    assert old.keys() != state_dict.keys()
+    assert list(convert_state_dict(old)) == list(convert_state_dict(state_dict))
+
+
+def test_class_order(official):
+    state_dict = official[1]
+    order = torch.randperm(174).tolist()
+    plain = convert_state_dict(state_dict)
+    ordered = convert_state_dict(state_dict, class_order=order)
+    for key in ('cls_head.fc_cls.weight', 'cls_head.fc_cls.bias'):
+        for ours, theirs in enumerate(order):
+            assert torch.equal(ordered[key][ours], plain[key][theirs])
+    for wrong in (order[:-1], [0] * 174):
+        with pytest.raises(ValueError, match='each of the 174 class indices'):
+            convert_state_dict(state_dict, class_order=wrong)
+
+
+def test_unknown_formats_and_tensors_are_named(official):
+    with pytest.raises(ValueError, match='unknown checkpoint format: 1 tensors.*conv9'):
+        convert_state_dict({'conv9.weight': torch.zeros(1)})
+    strange = {**official[1], 'base_model.layer9.extra': torch.zeros(1)}
+    with pytest.raises(ValueError, match=r"no tensors such as \['base_model.layer9"):
+        convert_state_dict(strange)
+
+
+def test_tsm_checkpoints_start_tin():
+    tsm = build_recognizer(
+        'tin_r50',
+        backbone=dict(
+            _delete_=True, type='mmaction.ResNetTSM', depth=50, num_segments=8
+        ),
+        cls_head=dict(type='TSMHead'),
+    )
+    tin = build_recognizer('tin_r50')
+    result = tin.load_state_dict(tsm_to_tin(tsm.state_dict()), strict=False)
+    assert not result.unexpected_keys
+    assert result.missing_keys
+    assert all('.net1.' in key for key in result.missing_keys)
