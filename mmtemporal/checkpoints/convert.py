@@ -1,6 +1,7 @@
 """Recognises a foreign state dict and renames it."""
 
-from typing import Callable, Dict, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import Callable, NamedTuple, Optional
 
 import torch
 from torch import Tensor
@@ -38,8 +39,8 @@ _CLASSIFIER = ('cls_head.fc_cls.weight', 'cls_head.fc_cls.bias')
 
 
 def convert_state_dict(
-    state_dict: Dict[str, Tensor], class_order: Optional[Sequence[int]] = None
-) -> Dict[str, Tensor]:
+    state_dict: dict[str, Tensor], class_order: Optional[Sequence[int]] = None
+) -> dict[str, Tensor]:
     """Renames the tensors of a foreign checkpoint to those of a whole recognizer.
 
     Known are the releases of the authors of TAM (``liu-zhy/temporal-adaptive-module``)
@@ -79,7 +80,7 @@ def convert_state_dict(
     return converted
 
 
-def _recognise(tensors: Dict[str, Tensor]) -> Format:
+def _recognise(tensors: dict[str, Tensor]) -> Format:
     for kind in _FORMATS:
         if any(kind.recognises(name) for name in tensors):
             return kind

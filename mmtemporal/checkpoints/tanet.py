@@ -10,10 +10,12 @@ _PRERELEASE = (('.self_conv.conv_f.', '.tam.G.'), ('.self_conv.conv_g.', '.tam.L
 
 
 def is_official(name: str) -> bool:
+    """Tells whether only the authors of TAM use such a name."""
     return re.match(r'base_model\..*\.(tam\.[GL]|self_conv)\.', name) is not None
 
 
 def rename_official(name: str) -> Optional[str]:
+    """Returns our name of a tensor of the authors' TANet, else None."""
     classifier = rename_classifier(name)
     if classifier is not None or not name.startswith('base_model.'):
         return classifier
@@ -26,4 +28,5 @@ def rename_official(name: str) -> Optional[str]:
 
 
 def is_zoo(name: str) -> bool:
+    """Tells whether a name belongs to a TANet recognizer of MMAction2."""
     return name.startswith('backbone.') and '.tam.' in name

@@ -1,7 +1,7 @@
 """Names of TIN's tensors: the authors' releases and the MMAction2 zoo."""
 
 import re
-from typing import Dict, Optional
+from typing import Optional
 
 from torch import Tensor
 
@@ -17,10 +17,12 @@ _NETS = {
 
 
 def is_official(name: str) -> bool:
+    """Tells whether only the authors of TIN use such a name."""
     return name.startswith('base_model.') and '.net1.biasnet.' in name
 
 
 def rename_official(name: str) -> Optional[str]:
+    """Returns our name of a tensor of the authors' TIN, else None."""
     classifier = rename_classifier(name)
     if classifier is not None or not name.startswith('base_model.'):
         return classifier
@@ -28,17 +30,20 @@ def rename_official(name: str) -> Optional[str]:
     block, interlacing, rest = name.partition('.conv1.net1.')
     if interlacing:
         net, _, tensor = rest.rpartition('.')
-        return f'{block}.conv1.conv.net1.{_NETS[net]}.{tensor}' if net in _NETS else None
+        return (
+            f'{block}.conv1.conv.net1.{_NETS[net]}.{tensor}' if net in _NETS else None
+        )
     if name.endswith('.conv1.net2.weight'):
         return name.replace('.conv1.net2.', '.conv1.conv.net2.')
     return rename_resnet(name)
 
 
 def is_zoo(name: str) -> bool:
+    """Tells whether a name belongs to a TIN recognizer of MMAction2."""
     return name.startswith('backbone.') and '.net1.offset_net.' in name
 
 
-def tsm_to_tin(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
+def tsm_to_tin(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
     """Renames an MMAction2 TSM checkpoint so that TIN can start from it.
 
     A plain ``load_from`` leaves the first convolution of every block at its

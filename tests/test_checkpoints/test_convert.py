@@ -46,9 +46,7 @@ def test_our_names_stay(official):
 
 def test_both_names_of_the_classifier():
     state_dict = make_state_dict(load_fixture('tanet_r50_8f'))
-    renamed = {
-        k.replace('base_model.fc.', 'new_fc.'): v for k, v in state_dict.items()
-    }
+    renamed = {k.replace('base_model.fc.', 'new_fc.'): v for k, v in state_dict.items()}
     assert convert_state_dict(renamed).keys() == convert_state_dict(state_dict).keys()
 
 

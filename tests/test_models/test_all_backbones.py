@@ -262,10 +262,14 @@ def test_unfit_pretrained_files_are_refused(name, tmp_path):
     state = torchvision_state_dict(build(name).backbone)
     backbone = build(name, depth=34, head=None).backbone
     backbone.pretrained = str(tmp_path / 'resnet.pth')
-    with pytest.raises(ValueError, match='cannot read backbone.pretrained=.*resnet.pth'):
+    with pytest.raises(
+        ValueError, match='cannot read backbone.pretrained=.*resnet.pth'
+    ):
         backbone.init_weights()
     (tmp_path / 'resnet.pth').write_bytes(b'not a checkpoint')
-    with pytest.raises(ValueError, match='cannot read backbone.pretrained=.*resnet.pth'):
+    with pytest.raises(
+        ValueError, match='cannot read backbone.pretrained=.*resnet.pth'
+    ):
         backbone.init_weights()
     torch.save(state, backbone.pretrained)
     with pytest.raises(ValueError, match='is no ResNet-34 in torchvision layout'):
@@ -277,7 +281,9 @@ def test_unfit_pretrained_files_are_refused(name, tmp_path):
 
 def test_wrong_number_of_frames_names_the_keys(name):
     model = build(name)
-    with pytest.raises(ValueError, match='got 12 frames.*num_segments=8; set num_clips'):
+    with pytest.raises(
+        ValueError, match='got 12 frames.*num_segments=8; set num_clips'
+    ):
         model.backbone(torch.randn(12, 3, 32, 32))
     with pytest.raises(ValueError, match='set cls_head.num_segments'):
         model.cls_head(torch.randn(12, 512, 1, 1), 12)

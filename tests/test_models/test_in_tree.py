@@ -9,9 +9,7 @@ from reference.tin import Shift
 
 CASES = {
     'tanet_r50': dict(type='mmaction.TANet', depth=50, num_segments=8),
-    'tin_r50': dict(
-        type='mmaction.ResNetTIN', depth=50, num_segments=8, shift_div=4
-    ),
+    'tin_r50': dict(type='mmaction.ResNetTIN', depth=50, num_segments=8, shift_div=4),
 }
 
 

@@ -70,7 +70,9 @@ def test_ablations_equal_their_definitions():
     torch.testing.assert_close(run('pool')[1], gate_and_convolve(x, thirds, ones))
     conv, output = run('conv')
     by_frame = torch.nn.functional.conv1d(
-        clips.permute(0, 3, 4, 1, 2).flatten(0, 2), conv.conv.weight[..., 0, 0], padding=1
+        clips.permute(0, 3, 4, 1, 2).flatten(0, 2),
+        conv.conv.weight[..., 0, 0],
+        padding=1,
     )
     by_frame = by_frame.unflatten(0, (2, 4, 4)).permute(0, 4, 3, 1, 2).flatten(0, 1)
     torch.testing.assert_close(output, by_frame)

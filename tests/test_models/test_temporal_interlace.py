@@ -58,7 +58,8 @@ def test_equals_the_paper(clips, t, shift_div):
 
 
 @pytest.mark.parametrize(
-    'offsets', [(0.5, -0.5), (1.3, -1.7), (2.0, -2.0), (0.0, 1.0), (3.4, -7.6), (9.0, 12.5)]
+    'offsets',
+    [(0.5, -0.5), (1.3, -1.7), (2.0, -2.0), (0.0, 1.0), (3.4, -7.6), (9.0, 12.5)],
 )
 def test_whole_extreme_and_far_offsets(offsets):
     offset = torch.tensor([offsets], dtype=torch.float64)

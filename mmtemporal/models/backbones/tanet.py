@@ -4,7 +4,8 @@ Paper: TAM: Temporal Adaptive Module for Video Recognition (ICCV 2021),
 https://arxiv.org/abs/2005.06803
 """
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
+from typing import Optional
 
 from torch import Tensor, nn
 

@@ -1,8 +1,9 @@
 """What all temporal networks on a ResNet share."""
 
 import re
+from collections.abc import Sequence
 from pickle import UnpicklingError
-from typing import Callable, Optional, Sequence, Union
+from typing import Callable, Optional, Union
 
 from mmaction.models.backbones.resnet import ResNet
 from mmengine.logging import MMLogger

@@ -3,7 +3,8 @@
 Paper: Temporal Interlacing Network (AAAI 2020), https://arxiv.org/abs/2001.06499
 """
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
+from typing import Optional
 
 from torch import nn
 

@@ -1,0 +1,48 @@
+"""Fixes for released versions of mmaction2 and mmengine.
+
+Each fix is one function. It checks whether it is needed, acts at most once, and
+returns whether it acted. Only documented gaps are closed; an installation that
+does not show the symptom is left as it is.
+"""
+
+from .amp import allow_amp_on_cpu, cast_half_scores
+from .checkpoints import allow_training_checkpoints
+from .distributed import init_dist_on_cpu, wrap_ddp_on_cpu
+from .imports import (
+    add_config_scope,
+    alias_importlib_metadata,
+    disable_multimodal_without_timm,
+    silence_mmcv_lite,
+    stub_drn,
+)
+
+__all__ = [
+    'add_config_scope',
+    'alias_importlib_metadata',
+    'allow_amp_on_cpu',
+    'allow_training_checkpoints',
+    'apply',
+    'cast_half_scores',
+    'disable_multimodal_without_timm',
+    'init_dist_on_cpu',
+    'silence_mmcv_lite',
+    'stub_drn',
+    'wrap_ddp_on_cpu',
+]
+
+
+def apply():
+    """Apply every fix that must be in place before ``mmaction.models`` is imported.
+
+    :func:`cast_half_scores` is not among them: it changes classes of
+    ``mmaction.models`` and is called by ``mmtemporal.models``.
+    """
+    alias_importlib_metadata()  # first: mmaction.utils.dependency needs it
+    stub_drn()
+    disable_multimodal_without_timm()
+    silence_mmcv_lite()
+    add_config_scope()
+    allow_training_checkpoints()
+    init_dist_on_cpu()
+    wrap_ddp_on_cpu()
+    allow_amp_on_cpu()

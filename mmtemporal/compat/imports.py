@@ -1,0 +1,129 @@
+"""Fixes for what goes wrong while mmaction2, mmcv and configs are imported."""
+
+import importlib.metadata
+import sys
+import warnings
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, spec_from_loader
+from pathlib import Path
+
+DRN_PACKAGE = 'mmaction.models.localizers.drn'
+
+
+def alias_importlib_metadata():
+    """Let the standard library stand in for the ``importlib_metadata`` backport.
+
+    Symptom: ``No module named 'importlib_metadata'`` from ``mmaction.models``.
+    Cause: mmaction2 1.2.0 imports the backport without declaring it; the two names
+    it uses exist in :mod:`importlib.metadata`.
+    Acts when: the backport is not installed.
+    """
+    if find_spec('importlib_metadata') is not None:
+        return False
+    sys.modules['importlib_metadata'] = importlib.metadata
+    return True
+
+
+class _DRNFinder(MetaPathFinder, Loader):
+    """Provide ``mmaction.models.localizers.drn.drn`` with a placeholder class."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname not in (DRN_PACKAGE, f'{DRN_PACKAGE}.drn'):
+            return None
+        return spec_from_loader(fullname, self, is_package=fullname == DRN_PACKAGE)
+
+    def exec_module(self, module):
+        if module.__name__ == DRN_PACKAGE:
+            return
+        from mmaction.registry import MODELS
+
+        # Into mmaction's own registry, as the real file does: a config that asks
+        # for DRN then gets the reason instead of a KeyError.
+        @MODELS.register_module()
+        class DRN:
+            def __init__(self, *args, **kwargs):
+                raise ImportError(
+                    'DRN is not available: the mmaction2 wheel ships without its '
+                    'files. Install mmaction2 from its repository, and torchvision.'
+                )
+
+        module.DRN = DRN
+
+
+def stub_drn():
+    """Supply the localizer that the mmaction2 wheel imports but does not contain.
+
+    Symptom: ``No module named 'mmaction.models.localizers.drn'`` (wheel), or
+    ``No module named 'torchvision'`` (repository checkout), from ``mmaction.models``.
+    Cause: the folder has no ``__init__.py`` and was left out of the package; in a
+    checkout one of its files needs torchvision.
+    Acts when: the files or torchvision are missing. DRN then raises a clear
+    ImportError when it is built.
+    """
+    if any(isinstance(finder, _DRNFinder) for finder in sys.meta_path):
+        return False
+    mmaction = Path(find_spec('mmaction').origin).parent
+    if not (mmaction / 'models/localizers/drn/drn.py').is_file():
+        sys.meta_path.append(_DRNFinder())  # last: a real module would win
+        return True
+    if find_spec('torchvision') is None:
+        sys.meta_path.insert(0, _DRNFinder())  # first: the real one cannot load
+        return True
+    return False
+
+
+def disable_multimodal_without_timm():
+    """Keep mmaction2 from importing multi-modal models whose dependency is missing.
+
+    Symptom: ``No module named 'timm'`` from ``mmaction.models``.
+    Cause: mmaction2 switches these models on as soon as transformers is installed,
+    but they import timm as well.
+    Acts when: transformers is recent enough for mmaction2 and timm is missing.
+    """
+    if find_spec('transformers') is None or find_spec('timm') is not None:
+        return False
+    from mmaction.utils import dependency
+
+    if not dependency.WITH_MULTIMODAL:
+        return False
+    dependency.WITH_MULTIMODAL = False
+    return True
+
+
+def silence_mmcv_lite():
+    """Hide a warning about an operator that mmcv-lite leaves out on purpose.
+
+    Symptom: "Fail to import ``MultiScaleDeformableAttention``" at each start.
+    Cause: mmcv warns whenever its compiled operators are absent; nothing here uses
+    that one.
+    Acts when: mmcv has no compiled operators.
+    """
+    mmcv = find_spec('mmcv').submodule_search_locations
+    if PathFinder.find_spec('mmcv._ext', mmcv) is not None:
+        return False
+    before = list(warnings.filters)
+    warnings.filterwarnings(
+        'ignore', message='Fail to import ``MultiScaleDeformableAttention``'
+    )
+    return warnings.filters != before
+
+
+def add_config_scope():
+    """Let configs and ``mmengine.hub`` refer to ``mmtemporal::...`` files.
+
+    Symptom: ``mmengine does not support to load mmtemporal config``.
+    Cause: mmengine resolves such names for a fixed list of projects only. Its
+    lookup also takes the location of the metadata for that of the code, which an
+    editable install keeps apart; a name that is a module but no distribution makes
+    it look for the code instead.
+    Acts when: mmengine does not know the project. Bases are read before
+    ``custom_imports``, so this serves programs that import the package first, such
+    as ``python -m mmtemporal.tools``.
+    """
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    if 'mmtemporal' in MODULE2PACKAGE:
+        return False
+    MODULE2PACKAGE['mmtemporal'] = 'mmtemporal.version'
+    return True

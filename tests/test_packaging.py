@@ -1,0 +1,149 @@
+"""What a wheel contains, and that the files in it are found."""
+
+import configparser
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mmtemporal
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+FOLDERS = ('mmtemporal', 'configs', 'tools', 'requirements')
+FILES = ('setup.cfg', 'pyproject.toml', 'LICENSE', 'README.md', 'model-index.yml')
+
+
+def run_python(*arguments, **options):
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    """A wheel of a copy of the sources, with one more config deep inside."""
+    copy = tmp_path_factory.mktemp('sources')
+    for name in FOLDERS:
+        ignored = shutil.ignore_patterns('__pycache__')
+        shutil.copytree(REPOSITORY / name, copy / name, symlinks=True, ignore=ignored)
+    for name in FILES:
+        if (REPOSITORY / name).exists():
+            shutil.copy(REPOSITORY / name, copy)
+    (copy / 'model-index.yml').write_text('Import: []\n')
+    deep = copy / 'configs' / 'probe' / 'deep'
+    (deep / '__pycache__').mkdir(parents=True)
+    for name in ('a.py', 'metafile.yml', 'README.md', '__pycache__/a.pyc'):
+        (deep / name).touch()
+    (deep / 'base.py').write_text('size = 7\n')
+    (copy / 'tools' / 'probe.sh').touch()
+
+    target = tmp_path_factory.mktemp('wheel')
+    options = ['--no-deps', '--no-build-isolation', '--no-index', '--quiet']
+    run_python('-m', 'pip', 'wheel', *options, '--wheel-dir', target, copy)
+    (file,) = target.iterdir()
+    return zipfile.ZipFile(file)
+
+
+def test_files(wheel):
+    names = set(wheel.namelist())
+    for name in ('a.py', 'metafile.yml', 'README.md'):
+        assert f'mmtemporal/.mim/configs/probe/deep/{name}' in names
+    assert 'mmtemporal/.mim/tools/probe.sh' in names
+    assert 'mmtemporal/.mim/tools/environment.sh' in names
+    assert 'mmtemporal/.mim/model-index.yml' in names
+    assert 'mmtemporal/compat/imports.py' in names
+    assert not [name for name in names if '__pycache__' in name]
+    assert {name.split('/')[0] for name in names} == {
+        'mmtemporal',
+        f'mmtemporal-{mmtemporal.__version__}.dist-info',
+    }
+
+
+def test_nothing_is_left_out(wheel):
+    """No file of configs/ or tools/ has an ending that setup.cfg does not list."""
+    names = set(wheel.namelist())
+    for folder in ('configs', 'tools'):
+        for file in (REPOSITORY / folder).rglob('*'):
+            if file.is_file() and '__pycache__' not in file.parts:
+                inside = file.relative_to(REPOSITORY).as_posix()
+                assert f'mmtemporal/.mim/{inside}' in names
+
+
+def test_metadata(wheel):
+    (name,) = [name for name in wheel.namelist() if name.endswith('/METADATA')]
+    metadata = Parser().parsestr(wheel.read(name).decode())
+    assert metadata['Name'] == 'mmtemporal'
+    assert metadata['Version'] == mmtemporal.__version__
+    assert metadata['License-Expression'] == 'Apache-2.0'
+    assert metadata['License-File'] == 'LICENSE'
+    assert metadata['Requires-Python'] == '>=3.9'
+    extras = {'lite', 'full', 'tests', 'export', 'tensorboard'}
+    assert set(metadata.get_all('Provides-Extra')) == extras
+    requirements = metadata.get_all('Requires-Dist')
+    always = [line for line in requirements if 'extra ==' not in line]
+    assert sorted(line.split('<')[0].split('>')[0] for line in always) == [
+        'decord',
+        'mmaction2',
+        'setuptools',
+    ]
+    assert any(line.startswith('ruff==') for line in requirements)
+
+
+@pytest.mark.parametrize('installed', [True, False])
+def test_configs_of_the_package_are_found(wheel, tmp_path, installed):
+    """As the base of another config: in a wheel, and without any metadata."""
+    wheel.extractall(tmp_path / 'site')
+    if not installed:
+        (info,) = (tmp_path / 'site').glob('*.dist-info')
+        shutil.rmtree(info)
+    config = tmp_path / 'config.py'
+    config.write_text("_base_ = 'mmtemporal::probe/deep/base.py'\n")
+    out = run_python(
+        *('-W', 'ignore', '-m', 'mmtemporal.tools', 'print_config', config),
+        env={**os.environ, 'PYTHONPATH': str(tmp_path / 'site')},
+        cwd=tmp_path,
+    )
+    assert 'size = 7' in out
+
+
+def test_links_of_a_checkout():
+    for name in ('configs', 'tools', 'model-index.yml'):
+        link = REPOSITORY / 'mmtemporal' / '.mim' / name
+        assert link.resolve() == REPOSITORY / name
+        assert not Path(os.readlink(link)).is_absolute()
+
+
+def test_model_index():
+    index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
+    missing = [name for name in index['Import'] if not (REPOSITORY / name).is_file()]
+    assert not missing
+
+
+def test_version_needs_no_import():
+    """The build reads the version without the packages the project depends on."""
+    config = configparser.ConfigParser()
+    config.read(REPOSITORY / 'setup.cfg')
+    assert config['metadata']['version'] == 'attr: mmtemporal.version.__version__'
+    version = {}
+    exec((REPOSITORY / 'mmtemporal' / 'version.py').read_text(), version)
+    assert version['__version__'] == mmtemporal.__version__
+
+
+def test_requirements_agree():
+    """Each OpenMMLab range stands in the metadata and in the list for pip."""
+    config = configparser.ConfigParser()
+    config.read(REPOSITORY / 'setup.cfg')
+    stated = config['options']['install_requires'].split()
+    stated += config['options.extras_require']['lite'].split()
+    for name in ('openmmlab', 'runtime'):
+        lines = (REPOSITORY / 'requirements' / f'{name}.txt').read_text().splitlines()
+        for line in lines:
+            if line.startswith(('mm', 'setuptools')):
+                assert line in stated

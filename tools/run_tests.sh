@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Checks the style and runs the tests. Arguments go to pytest; without any, all tests
+# run, the slow ones too.
+set -euo pipefail
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+MMTEMPORAL_GROUPS=tests
+source tools/environment.sh
+
+python -m ruff check .
+python -m ruff format --check .
+python -m pytest "$@"
