@@ -55,7 +55,9 @@ def named_tensor(name, shape, seed):
     elif name.endswith('weight') and len(shape) == 1:
         value = random.uniform(0.4, 0.8, shape)
     else:
-        leading = next((i for i, size in enumerate(shape[:-1]) if size != 1), len(shape))
+        leading = next(
+            (i for i, size in enumerate(shape[:-1]) if size != 1), len(shape)
+        )
         inner = shape[leading + 1 :]
         std = prod(inner) ** -0.5 if inner else 0.1
         value = std * random.standard_normal(shape)

@@ -81,7 +81,7 @@ def draw_motion_clip(
 def _sample_track(rng: np.random.Generator, pair: int, num_frames: int) -> _Track:
     """Draw a random course of motion ``pair``, in the direction of the even label."""
     progress = np.linspace(0, 1, num_frames)
-    radius = np.full(num_frames, rng.uniform(0.14, 0.2))
+    radius = np.full(num_frames, rng.uniform(0.13, 0.17))
     if pair == 2:
         final = rng.uniform(0.22, 0.34)
         initial = final / rng.uniform(1.8, 2.6)
@@ -89,17 +89,17 @@ def _sample_track(rng: np.random.Generator, pair: int, num_frames: int) -> _Trac
     margin = radius.max()
     centre = np.tile(rng.uniform(margin, 1 - margin, 2), (num_frames, 1))
     if pair in (0, 1):
-        distance = rng.uniform(0.35, 0.55)
+        distance = rng.uniform(0.45, 0.65)
         start = rng.uniform(margin, 1 - margin - distance)
         centre[:, pair] = start + distance * progress
     angle = np.full(num_frames, rng.uniform(0, 2 * np.pi))
     if pair == 3:
         # The object circles a point and turns with it, like the hand of a clock:
         # turning on the spot moves so little that networks learn it much later.
-        # At 8 frames of a clip, one step stays below 40 degrees.
-        orbit = rng.uniform(0.2, 0.28)
+        # At 8 frames of a clip, one step stays below 45 degrees.
+        orbit = rng.uniform(0.27, 0.33)
         pivot = rng.uniform(margin + orbit, 1 - margin - orbit, 2)
-        turned = np.deg2rad(rng.uniform(140, 260)) * progress
+        turned = np.deg2rad(rng.uniform(220, 320)) * progress
         phase = rng.uniform(0, 2 * np.pi) + turned
         centre = pivot + orbit * np.stack([np.cos(phase), np.sin(phase)], 1)
         angle = angle + turned

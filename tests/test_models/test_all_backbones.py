@@ -213,7 +213,8 @@ def test_torch_compile_in_one_graph(name):
 
 @pytest.mark.slow
 def test_export_with_any_number_of_clips(name):
-    backbone = build(name).backbone.eval()
+    # Of half the stages, because the exporter's time grows fast with the depth.
+    backbone = build(name, temporal_stages=(2, 3)).backbone.eval()
     n = torch.export.Dim('n', min=1, max=64)
     exported = torch.export.export(
         backbone, (torch.randn(2 * T, 3, 32, 32),), dynamic_shapes=({0: T * n},)

@@ -1,0 +1,24 @@
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=4, val_interval=1)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+optim_wrapper = dict(
+    type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01)
+)
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=0.04,
+        begin=0,
+        end=1,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='CosineAnnealingLR',
+        begin=1,
+        end=4,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+]

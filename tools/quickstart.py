@@ -1,0 +1,183 @@
+"""Trains and tests networks on the motion clips with MMAction2's own scripts.
+
+Every run has a folder. An interrupted run is resumed, a finished one reused, and
+one with other settings is never touched.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from mmengine import Config
+from mmengine.fileio import load
+from rich.console import Console
+from rich.table import Table
+
+from mmtemporal.datasets import MIRRORED_LABELS, make_motion_clips
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'recognition'
+# The plain baseline first.
+METHODS = {
+    method: CONFIGS / method / f'{method}_scratch-r18_1xb8-1x1x8-4e_motionclips-rgb.py'
+    for method in ('tsn', 'tanet', 'tin')
+}
+SETTINGS = 'quickstart_settings.py'
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument(
+        '--methods',
+        nargs='+',
+        default=['tanet'],
+        choices=['all', *METHODS],
+        help='the networks to compare',
+    )
+    parser.add_argument('--work-dir', type=Path, default='work_dirs/quickstart')
+    parser.add_argument('--data', type=Path, default='data/motion_clips')
+    parser.add_argument('--train-clips', type=int, default=1200)
+    parser.add_argument('--val-clips', type=int, default=240)
+    parser.add_argument('--epochs', type=int, default=4)
+    args = parser.parse_args()
+    if 'all' in args.methods:
+        args.methods = list(METHODS)
+    return args
+
+
+def make_settings(method: str, args: argparse.Namespace) -> Config:
+    """Returns the whole config of a run."""
+    cfg = Config.fromfile(METHODS[method])
+    data = args.data.resolve()
+    for name in ('train', 'val', 'test'):
+        dataset = cfg[f'{name}_dataloader'].dataset
+        dataset.ann_file = str(data / Path(dataset.ann_file).name)
+        dataset.data_prefix.video = str(data)
+    cfg.train_cfg.max_epochs = args.epochs
+    cfg.param_scheduler[-1].end = args.epochs
+    return cfg
+
+
+def prepare(work_dir: Path, cfg: Config) -> Path:
+    """Writes the settings of a run to its folder, or finds them there."""
+    settings = work_dir / SETTINGS
+    if settings.exists():
+        difference = Config.diff(settings, cfg)
+        if difference:
+            raise SystemExit(
+                f'{work_dir} holds a run with other settings:\n{difference}\n'
+                'Give another --work-dir, or delete this one.'
+            )
+    elif work_dir.exists() and any(work_dir.iterdir()):
+        raise SystemExit(
+            f'{work_dir} holds files of something else. Give another --work-dir.'
+        )
+    else:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        cfg.dump(settings)
+    return settings
+
+
+def run_tool(*command: object) -> None:
+    subprocess.run(
+        [sys.executable, '-m', 'mmtemporal.tools', *map(str, command)], check=True
+    )
+
+
+def train_and_test(method: str, args: argparse.Namespace) -> dict:
+    """Runs the stock scripts and returns a row of the table."""
+    work_dir = args.work_dir / method
+    cfg = make_settings(method, args)
+    settings = prepare(work_dir, cfg)
+    predictions = work_dir / 'predictions.pkl'
+    if not predictions.exists():
+        if not (work_dir / f'epoch_{args.epochs}.pth').exists():
+            run_tool('train', settings, '--work-dir', work_dir, '--resume')
+        (best,) = work_dir.glob('best_acc_top1_epoch_*.pth')
+        run_tool('test', settings, best, '--work-dir', work_dir, '--dump', predictions)
+    return dict(
+        method=method,
+        **accuracy(predictions),
+        parameters=count_parameters(work_dir / f'epoch_{args.epochs}.pth'),
+        seconds=seconds_per_iteration(work_dir),
+    )
+
+
+def accuracy(predictions: Path) -> dict:
+    """Computes top-1 over all classes, and between a class and its mirror."""
+    samples = load(predictions)
+    right = within_pair = 0
+    for sample in samples:
+        label, score = int(sample['gt_label']), sample['pred_score']
+        right += int(score.argmax()) == label
+        within_pair += bool(score[label] > score[MIRRORED_LABELS[label]])
+    return dict(top1=right / len(samples), within_pair=within_pair / len(samples))
+
+
+def count_parameters(checkpoint: Path) -> int:
+    state_dict = torch.load(checkpoint, map_location='cpu')['state_dict']
+    buffers = ('running_mean', 'running_var', 'num_batches_tracked')
+    return sum(v.numel() for k, v in state_dict.items() if not k.endswith(buffers))
+
+
+def seconds_per_iteration(work_dir: Path) -> float:
+    """Returns the median of the logged times, which spares the slow first one."""
+    times = [
+        record['time']
+        for log in work_dir.glob('*/vis_data/scalars.json')
+        for record in map(json.loads, log.read_text().splitlines())
+        if 'loss' in record
+    ]
+    return torch.tensor(times).median().item()
+
+
+def print_table(rows: list) -> None:
+    table = Table(title='Motion clips, ResNet-18, 8 frames')
+    for heading in (
+        'method',
+        'top-1',
+        'top-1 within mirrored pairs',
+        'parameters',
+        'seconds per iteration',
+    ):
+        table.add_column(heading, justify='left' if heading == 'method' else 'right')
+    for row in rows:
+        table.add_row(
+            row['method'],
+            f'{row["top1"]:.1%}',
+            f'{row["within_pair"]:.1%}',
+            f'{row["parameters"]:,}',
+            f'{row["seconds"]:.2f}',
+        )
+    Console().print(table)
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        make_motion_clips(args.data, args.train_clips, args.val_clips)
+    except (ValueError, FileExistsError) as error:
+        raise SystemExit(f'error: {error}') from None
+    rows = []
+    for method in args.methods:
+        print(f'\n[quickstart] {method}: logs in {args.work_dir / method}', flush=True)
+        rows.append(train_and_test(method, args))
+    print_table(rows)
+    results = args.work_dir / 'results.json'
+    results.write_text(json.dumps(rows, indent=1) + '\n')
+    print(
+        f'Checkpoints and logs are in {args.work_dir}. Next:\n'
+        '  bash tools/quickstart.sh --methods all    '
+        'compare with a network that cannot see order\n'
+        '  python tools/make_motion_clips.py data/motion_clips --preview clips.png    '
+        'look at the clips\n'
+        '  python -m mmtemporal.tools train CONFIG    train on your own data'
+    )
+
+
+if __name__ == '__main__':
+    main()
