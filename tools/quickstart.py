@@ -6,6 +6,7 @@ one with other settings is never touched.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -83,8 +84,12 @@ def prepare(work_dir: Path, cfg: Config) -> Path:
 
 
 def run_tool(*command: object) -> None:
+    # More threads than free cores wait for each other most of the time.
+    environment = {'OMP_NUM_THREADS': '1', **os.environ}
     subprocess.run(
-        [sys.executable, '-m', 'mmtemporal.tools', *map(str, command)], check=True
+        [sys.executable, '-m', 'mmtemporal.tools', *map(str, command)],
+        check=True,
+        env=environment,
     )
 
 
