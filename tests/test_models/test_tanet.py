@@ -20,7 +20,9 @@ def inputs_of_modules(backbone, x):
     for module in backbone.modules():
         if isinstance(module, TAM):
             module.register_forward_pre_hook(
-                lambda _, args: seen.append((*args[0].shape[1:], bool(args[0].min() < 0)))
+                lambda _, args: seen.append(
+                    (*args[0].shape[1:], bool(args[0].min() < 0))
+                )
             )
     backbone(x)
     return seen
@@ -70,9 +72,7 @@ def test_places_in_a_basic_block():
     ],
 )
 def test_parameters_of_the_ablations(variant, parameters, paper):
-    model = build_recognizer(
-        'tanet_r50', backbone=dict(tam_cfg=dict(variant=variant))
-    )
+    model = build_recognizer('tanet_r50', backbone=dict(tam_cfg=dict(variant=variant)))
     assert sum(p.numel() for p in model.parameters()) == parameters
     # The paper's table prints millions.
     assert round(parameters / 1e6, 2) == paper

@@ -12,7 +12,6 @@ model = dict(
         type='mmtemporal.TIN',
         depth=50,
         num_segments=8,
-        shift_div=4,
         pretrained=None,
     ),
     cls_head=dict(

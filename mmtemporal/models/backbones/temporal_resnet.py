@@ -55,7 +55,7 @@ class TemporalResNet(ResNet):
           each of several ``out_indices``
 
     Raises:
-        ValueError: An argument is unknown or does not fit, the number of
+        ValueError: An argument does not fit, the number of
             frames is no multiple of ``num_segments``, or a checkpoint is of
             another network.
     """

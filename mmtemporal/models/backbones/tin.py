@@ -39,7 +39,7 @@ class TIN(TemporalResNet):
         - output: (n * t, c, h / 32, w / 32), c = 2048, or 512 for depths 18, 34
 
     Raises:
-        ValueError: An argument is unknown or does not fit, the number of
+        ValueError: An argument does not fit, the number of
             frames is no multiple of ``num_segments``, or a checkpoint is of
             another network.
     """

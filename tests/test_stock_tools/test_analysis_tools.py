@@ -1,0 +1,153 @@
+"""Parameters and multiply-adds, as the stock ``get_flops.py`` counts them."""
+
+import re
+from functools import partial
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine import Config
+from mmengine.analysis import FlopAnalyzer
+from mmengine.registry import init_default_scope
+from parity import CONFIGS
+from stock_config import run_tool
+
+BASE_CONFIGS = {'TANet': 'tanet_r50', 'TIN': 'tin_r50'}
+T = 8
+IMAGE = 224
+
+
+def base_config(name):
+    return CONFIGS / f'_base_/models/{BASE_CONFIGS[name]}.py'
+
+
+def build(name, depth=50, num_segments=T, num_classes=400, device='cpu'):
+    cfg = Config.fromfile(base_config(name))
+    cfg.model.backbone.update(depth=depth, num_segments=num_segments)
+    cfg.model.cls_head.update(num_segments=num_segments, num_classes=num_classes)
+    init_default_scope('mmaction')
+    with torch.device(device):
+        return MODELS.build(cfg.model).eval()
+
+
+# The counts of the released models; test_parity compares every shape of two.
+PARAMETERS = [
+    ('TANet', 50, 8, 400, 25_590_320),
+    ('TANet', 50, 16, 400, 25_597_744),
+    ('TANet', 50, 8, 174, 25_127_246),
+    ('TANet', 101, 8, 400, 45_702_272),
+    ('TANet', 152, 8, 400, 62_268_880),
+    ('TIN', 50, 8, 400, 24_358_640),
+    ('TIN', 50, 8, 174, 23_895_566),
+    ('TIN', 50, 16, 174, 23_899_022),
+    ('TIN', 101, 8, 174, 42_928_443),
+    ('TIN', 101, 16, 174, 42_935_571),
+]
+
+
+@pytest.mark.parametrize('method, depth, t, classes, expected', PARAMETERS)
+def test_parameters(method, depth, t, classes, expected):
+    model = build(method, depth, t, classes, device='meta')
+    assert sum(p.numel() for p in model.parameters()) == expected
+
+
+# ------------------------------------------------------------- multiply-adds
+
+
+def bottlenecks():
+    """Yields the input channels, width, stride and input side of every block."""
+    channels, side = 64, IMAGE // 4
+    for stage, number in enumerate((3, 4, 6, 3)):
+        width = 64 * 2**stage
+        for block in range(number):
+            stride = 2 if stage and not block else 1
+            yield channels, width, stride, side
+            channels, side = 4 * width, side // stride
+
+
+def resnet_convs():
+    """Counts the convolutions of ResNet-50 for an image."""
+    total = 7 * 7 * 3 * 64 * (IMAGE // 2) ** 2
+    for channels, width, stride, side in bottlenecks():
+        out = (side // stride) ** 2
+        total += channels * width * side**2  # conv1
+        total += 3 * 3 * width * width * out  # conv2, which has the stride
+        total += width * 4 * width * out  # conv3
+        if channels != 4 * width:
+            total += channels * 4 * width * out  # shortcut
+    return total
+
+
+def test_resnet_convs_are_those_of_the_literature():
+    assert resnet_convs() == 4_087_136_256
+
+
+def tanet_operators(classes, alpha=2, kernel=3, beta=4):
+    """Counts a clip of TANet-50.
+
+    The mixing itself, ``kernel`` multiply-adds a value, is element-wise, and the
+    analyzer counts no element-wise operators.
+    """
+    widths = [width for _, width, _, _ in bottlenecks()]
+    # Local branch: c to c / beta channels with 3 taps, and back with one.
+    local = sum(4 * c * (c // beta) * T for c in widths)
+    # Global branch of every channel: T to alpha * T to K.
+    branch = T * alpha * T + alpha * T * kernel
+    return dict(
+        conv=T * resnet_convs() + local,
+        linear=branch * sum(widths) + T * 2048 * classes,
+    )
+
+
+def tin_operators(classes, shift_div=4, groups=2):
+    """Counts a clip of TIN-50."""
+    conv, linear, mixing = T * resnet_convs(), T * 2048 * classes, 0
+    for channels, _, _, side in bottlenecks():
+        moved = channels // shift_div
+        # Three taps: to one channel for the offsets, to one a group for weights.
+        conv += 3 * moved * T + 3 * moved * groups * T
+        linear += T * T + T * groups
+        mixing += T * T * moved * side**2
+    return dict(conv=conv, linear=linear, matmul=mixing)
+
+
+EXPECTED = {
+    ('TANet', 400): tanet_operators(400),
+    ('TIN', 174): tin_operators(174),
+}
+# Not multiply-adds but estimates, a few per value.
+ESTIMATES = {'batch_norm', 'adaptive_avg_pool2d'}
+
+
+def count(model, shape, stage):
+    model.forward = partial(model._forward, stage=stage)
+    clip = torch.randn(1, *shape)
+    analyzer = FlopAnalyzer(model, (clip,))
+    analyzer.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    return analyzer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('method, classes', EXPECTED)
+def test_multiply_adds(method, classes):
+    model = build(method, num_classes=classes)
+    operators = count(model, (T, 3, IMAGE, IMAGE), 'head').by_operator()
+    counted = {key: n for key, n in operators.items() if key not in ESTIMATES}
+    assert counted == EXPECTED[method, classes]
+
+
+def test_multiply_adds_in_figures():
+    assert EXPECTED['TANet', 400] == dict(conv=32_707_149_824, linear=7_218_176)
+
+
+@pytest.mark.slow
+def test_get_flops(name):
+    shape = (T, 3, 64, 64)
+    printed = run_tool('get_flops', base_config(name), '--shape', *shape).stdout
+    assert f'Input shape: {shape}' in printed
+    model = build(name)
+    # The tool stops ahead of the head.
+    flops = count(model, shape, 'neck').total()
+    parameters = sum(p.numel() for p in model.parameters())
+    assert float(re.search(r'Flops: (.+)G', printed)[1]) == round(flops / 1e9, 3)
+    assert float(re.search(r'Params: (.+)M', printed)[1]) == round(parameters / 1e6, 3)
