@@ -17,13 +17,13 @@ KERNEL_BRANCHES = 16 * (ALPHA * T * T + 2 * ALPHA * T + K * ALPHA * T)
 def inputs_of_modules(backbone, x):
     """Returns shape, and whether negative values occur, of each module's input."""
     seen = []
+
+    def note(module, args):
+        seen.append((*args[0].shape[1:], bool(args[0].min() < 0)))
+
     for module in backbone.modules():
         if isinstance(module, TAM):
-            module.register_forward_pre_hook(
-                lambda _, args: seen.append(
-                    (*args[0].shape[1:], bool(args[0].min() < 0))
-                )
-            )
+            module.register_forward_pre_hook(note)
     backbone(x)
     return seen
 
