@@ -141,9 +141,12 @@ class _MixTaps(torch.autograd.Function):
             step = i - k // 2
             start, stop = max(0, -step), min(t, t - step)
             if step and start < stop:
-                mixed[:, start:stop].addcmul_(
-                    frames[:, start + step : stop + step], taps[:, i, start:stop]
-                )
+                source = frames[:, start + step : stop + step]
+                target, weight = mixed[:, start:stop], taps[:, i, start:stop]
+                if _is_large(frames):
+                    target.addcmul_(source, weight)
+                else:
+                    target.add_(source * weight)
         return mixed
 
     @staticmethod
@@ -173,7 +176,7 @@ class _CorrelateTaps(torch.autograd.Function):
 
     @staticmethod
     def forward(left: Tensor, right: Tensor, num_taps: int) -> Tensor:
-        if _is_planar(left) and _is_planar(right):
+        if _is_planar(left) and _is_planar(right) and _is_large(left):
             return _matrix_to_taps(_inner_products(left, right), num_taps)
         t = left.size(1)
         padded = _pad_time(right, num_taps // 2)
@@ -264,6 +267,14 @@ def _is_traced() -> bool:
     without loops over the clips.
     """
     return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
+def _is_large(frames: Tensor) -> bool:
+    """Tells whether maps are large enough for the kernels that loop over pixels.
+
+    Measured on CPUs: on smaller maps their inner loops are too short.
+    """
+    return frames.size(-2) * frames.size(-1) > 32
 
 
 def _is_planar(frames: Tensor) -> bool:

@@ -49,7 +49,13 @@ def taps_to_matrix(taps):
 @pytest.mark.parametrize('layout', LAYOUTS)
 @pytest.mark.parametrize(
     ('n', 't', 'c', 'h', 'w', 'k'),
-    [(2, 8, 4, 3, 5, 3), (1, 4, 3, 2, 2, 5), (3, 5, 2, 1, 1, 3), (2, 1, 3, 2, 3, 3)],
+    [
+        (2, 8, 4, 3, 5, 3),
+        (2, 8, 4, 7, 5, 3),
+        (1, 4, 3, 2, 2, 5),
+        (3, 5, 2, 1, 1, 3),
+        (2, 1, 3, 2, 3, 3),
+    ],
 )
 def test_taps_equal_the_definition(n, t, c, h, w, k, layout):
     x = make_frames(n, t, c, h, w, layout)
@@ -85,10 +91,12 @@ def test_matrix_equals_the_definition(n, groups, layout):
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 @pytest.mark.parametrize('form', ['taps', 'shared_taps', 'matrix'])
-def test_first_and_second_derivatives(form, layout):
-    shapes = dict(taps=(2, 3, 4, 2), shared_taps=(1, 3, 1, 2), matrix=(2, 2, 4, 4))
+# Small and large maps take different kernels.
+@pytest.mark.parametrize(('n', 'h', 'w'), [(2, 2, 3), (1, 5, 7)])
+def test_first_and_second_derivatives(n, h, w, form, layout):
+    shapes = dict(taps=(n, 3, 4, 2), shared_taps=(1, 3, 1, 2), matrix=(n, 2, 4, 4))
     argument = 'matrix' if form == 'matrix' else 'taps'
-    x = make_frames(2, 4, 2, 2, 3, layout).requires_grad_()
+    x = make_frames(n, 4, 2, h, w, layout).requires_grad_()
     weight = torch.randn(shapes[form], dtype=x.dtype, requires_grad=True)
 
     def mix(x, weight):
