@@ -109,6 +109,13 @@ def measure(size, repeats):
     return {name: tuple(map(median, pair)) for name, pair in times.items()}
 
 
+def cpu_name():
+    info = Path('/proc/cpuinfo')
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(': ')[1] for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.machine()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--threads', type=int, default=1)
@@ -140,7 +147,7 @@ def main():
     Console().print(table)
     if args.out:
         record = dict(
-            device=platform.processor() or platform.machine(),
+            device=cpu_name(),
             torch=torch.__version__,
             threads=args.threads,
             dtype='float32',
