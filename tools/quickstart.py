@@ -22,10 +22,9 @@ from mmtemporal.datasets import MIRRORED_LABELS, make_motion_clips
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'recognition'
 # The plain baseline first.
 METHODS = {
-    method: CONFIGS / method / f'{method}_scratch-r18_1xb8-1x1x8-4e_motionclips-rgb.py'
+    method: CONFIGS / method / f'{method}_scratch-r18_1xb8-1x1x8-5e_motionclips-rgb.py'
     for method in ('tsn', 'tanet', 'tin')
 }
-SETTINGS = 'quickstart_settings.py'
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,7 +42,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--data', type=Path, default='data/motion_clips')
     parser.add_argument('--train-clips', type=int, default=1200)
     parser.add_argument('--val-clips', type=int, default=240)
-    parser.add_argument('--epochs', type=int, default=4)
+    parser.add_argument('--epochs', type=int, default=5)
     args = parser.parse_args()
     if 'all' in args.methods:
         args.methods = list(METHODS)
@@ -64,14 +63,15 @@ def make_settings(method: str, args: argparse.Namespace) -> Config:
 
 
 def prepare(work_dir: Path, cfg: Config) -> Path:
-    """Writes the settings of a run to its folder, or finds them there."""
-    settings = work_dir / SETTINGS
+    """Writes the settings of a run beside its folder, or finds them there."""
+    # Inside, the training script puts a copy of its own under the same name.
+    settings = work_dir.with_suffix('.py')
     if settings.exists():
-        difference = Config.diff(settings, cfg)
+        difference = Config.diff(str(settings), cfg).strip()
         if difference:
             raise SystemExit(
                 f'{work_dir} holds a run with other settings:\n{difference}\n'
-                'Give another --work-dir, or delete this one.'
+                f'Give another --work-dir, or delete {work_dir} and {settings}.'
             )
     elif work_dir.exists() and any(work_dir.iterdir()):
         raise SystemExit(

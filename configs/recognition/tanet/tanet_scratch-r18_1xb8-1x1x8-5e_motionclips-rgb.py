@@ -1,7 +1,7 @@
 _base_ = [
     '../../_base_/models/tanet_r50.py',
     '../../_base_/datasets/motion_clips.py',
-    '../../_base_/schedules/adamw_4e.py',
+    '../../_base_/schedules/adamw_5e.py',
     'mmaction::_base_/default_runtime.py',
 ]
 

@@ -1,4 +1,4 @@
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=4, val_interval=1)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=5, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
@@ -17,7 +17,7 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         begin=1,
-        end=4,
+        end=5,
         by_epoch=True,
         convert_to_iter_based=True,
     ),
