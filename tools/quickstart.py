@@ -44,6 +44,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--val-clips', type=int, default=240)
     parser.add_argument('--epochs', type=int, default=5)
     args = parser.parse_args()
+    if args.epochs < 2:
+        parser.error(f'--epochs {args.epochs}: the first one is the warm-up, give 2')
     if 'all' in args.methods:
         args.methods = list(METHODS)
     return args
