@@ -1,3 +1,12 @@
 """Set-up of all tests."""
 
+import pytest
+import torch
+
 import mmtemporal  # noqa: F401  makes the released mmaction2 importable
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers():
+    """Starts every test from one seed, whichever tests run before it."""
+    torch.manual_seed(0)

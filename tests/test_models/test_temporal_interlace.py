@@ -51,7 +51,7 @@ def test_equals_the_paper(clips, t, shift_div):
     means = x[:, : 32 // shift_div].mean((2, 3)).unflatten(0, (clips, t))
     offset = layer.offset_net(means.transpose(1, 2))
     weight = layer.weight_net(means.transpose(1, 2))
-    assert offset.abs().max() > 0.6 and weight.std() > 0.1
+    assert offset.abs().max() > 0.1 and weight.std() > 0.1
     torch.testing.assert_close(
         layer(x), expected_output(x, layer, offset, weight), rtol=0, atol=1e-12
     )
