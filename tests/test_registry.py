@@ -3,9 +3,10 @@
 import pytest
 import torch
 from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 from mmengine.registry import DefaultScope
 
-from mmtemporal.registry import MODELS
+from mmtemporal.registry import MODELS, TRANSFORMS
 
 
 @pytest.fixture
@@ -15,11 +16,18 @@ def scratch(monkeypatch):
     monkeypatch.setattr(MODELS, '_imported', True)
 
 
-def test_node():
-    assert MODELS.scope == 'mmtemporal'
-    assert MODELS.parent is ROOT_MODELS
-    assert ROOT_MODELS.children['mmtemporal'] is MODELS
-    assert MODELS._locations == ['mmtemporal.models']
+@pytest.mark.parametrize(
+    ('node', 'root', 'location'),
+    [
+        (MODELS, ROOT_MODELS, 'mmtemporal.models'),
+        (TRANSFORMS, ROOT_TRANSFORMS, 'mmtemporal.datasets.transforms'),
+    ],
+)
+def test_node(node, root, location):
+    assert node.scope == 'mmtemporal'
+    assert node.parent is root
+    assert root.children['mmtemporal'] is node
+    assert node._locations == [location]
 
 
 @pytest.mark.parametrize('scope', ['mmengine', 'mmaction', 'mmdet'])

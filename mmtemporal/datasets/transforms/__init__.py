@@ -1,0 +1,3 @@
+from .sample_windows import SampleWindows
+
+__all__ = ['SampleWindows']
