@@ -1,12 +1,12 @@
 """Recognises a foreign state dict and renames it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Callable, NamedTuple, Optional
 
 import torch
 from torch import Tensor
 
-from . import tanet, tin
+from . import tada2d, tanet, tdn, tin
 
 
 class Format(NamedTuple):
@@ -16,11 +16,18 @@ class Format(NamedTuple):
         name: What it is, for messages.
         recognises: Whether a name, without ``module.``, occurs in this kind only.
         rename: Returns our name of a tensor, or None if the kind has no such name.
+        prepare: Gives the tensors, under their old names, our shapes.
     """
 
     name: str
     recognises: Callable[[str], bool]
     rename: Callable[[str], Optional[str]]
+    prepare: Callable[[dict], dict] = dict
+
+
+def _each(reshape: Callable[[str, Tensor], Tensor]) -> Callable[[dict], dict]:
+    """Applies a function of a name and a tensor to all tensors of a dict."""
+    return lambda tensors: {name: reshape(name, x) for name, x in tensors.items()}
 
 
 def _keep_name(name: str) -> Optional[str]:
@@ -31,6 +38,13 @@ def _keep_name(name: str) -> Optional[str]:
 _FORMATS = (
     Format('TANet of its authors', tanet.is_official, tanet.rename_official),
     Format('TIN of its authors', tin.is_official, tin.rename_official),
+    Format('TDN of its authors', tdn.is_official, tdn.rename_official, tdn.fold_biases),
+    Format(
+        'TAda2D of its authors',
+        tada2d.is_official,
+        tada2d.rename_official,
+        _each(tada2d.reshape_official),
+    ),
     Format('TANet of the MMAction2 zoo', tanet.is_zoo, _keep_name),
     Format('TIN of the MMAction2 zoo', tin.is_zoo, _keep_name),
 )
@@ -43,13 +57,15 @@ def convert_state_dict(
 ) -> dict[str, Tensor]:
     """Renames the tensors of a foreign checkpoint to those of a whole recognizer.
 
-    Known are the releases of the authors of TAM (``liu-zhy/temporal-adaptive-module``)
-    and TIN (``deepcs233/TIN``, X-Temporal), and the TANet and TIN checkpoints of
+    Known are the releases of the authors of TAM (``liu-zhy/temporal-adaptive-module``),
+    TIN (``deepcs233/TIN``, X-Temporal), TDN (``MCG-NJU/TDN``) and TAda
+    (``alibaba-mmai-research/TAdaConv``), and the TANet and TIN checkpoints of
     MMAction2's model zoo, whose names are ours.
 
     Args:
         state_dict: Tensors by name, with or without the ``module.`` of a
-            multi-GPU run; or a checkpoint that holds them as ``'state_dict'``.
+            multi-GPU run; or a checkpoint that holds them as ``'state_dict'``
+            or ``'model_state'``.
         class_order: ``class_order[i]`` is the foreign index of our i-th class.
             The authors' label script for Something-Something V1 sorts the
             classes by name, MMAction2's lists keep the order of the data set;
@@ -57,7 +73,7 @@ def convert_state_dict(
             evaluate both.
 
     Returns:
-        The same tensors under ``backbone.*`` and ``cls_head.*``, fit for a
+        The tensors under ``backbone.*`` and ``cls_head.*``, fit for a
         strict load into the recognizer of ``configs/_base_/models`` with the
         depth, number of segments and number of classes of the checkpoint.
 
@@ -65,9 +81,10 @@ def convert_state_dict(
         ValueError: The format is not known, a tensor has no place, or
             ``class_order`` is no permutation of the classes.
     """
-    tensors = state_dict.get('state_dict', state_dict)
+    tensors = state_dict.get('state_dict', state_dict.get('model_state', state_dict))
     tensors = {name.removeprefix('module.'): value for name, value in tensors.items()}
-    kind = _recognise(tensors)
+    kind = recognise(tensors)
+    tensors = kind.prepare(tensors)
     converted = {kind.rename(name): value for name, value in tensors.items()}
     if None in converted:
         strange = [name for name in tensors if kind.rename(name) is None]
@@ -80,7 +97,12 @@ def convert_state_dict(
     return converted
 
 
-def _recognise(tensors: dict[str, Tensor]) -> Format:
+def recognise(tensors: Iterable[str]) -> Format:
+    """Returns the kind of state dict that has such names.
+
+    Raises:
+        ValueError: None has.
+    """
     for kind in _FORMATS:
         if any(kind.recognises(name) for name in tensors):
             return kind

@@ -2,9 +2,20 @@
 
 from mmtemporal.compat import cast_half_scores
 
-from .backbones import TIN, TANet, TemporalResNet
-from .heads import SegmentHead, TAMHead, TINHead
+from .backbones import TDN, TIN, TAda2D, TANet, TemporalResNet
+from .heads import SegmentHead, TAdaHead, TAMHead, TDNHead, TINHead
 
 cast_half_scores()
 
-__all__ = ['TIN', 'SegmentHead', 'TAMHead', 'TANet', 'TINHead', 'TemporalResNet']
+__all__ = [
+    'TDN',
+    'TIN',
+    'SegmentHead',
+    'TAMHead',
+    'TANet',
+    'TAda2D',
+    'TAdaHead',
+    'TDNHead',
+    'TINHead',
+    'TemporalResNet',
+]

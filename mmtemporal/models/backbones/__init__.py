@@ -1,7 +1,9 @@
 """Backbones: where a temporal layer sits in which network."""
 
+from .tada2d import TAda2D
 from .tanet import TANet
+from .tdn import TDN
 from .temporal_resnet import TemporalResNet
 from .tin import TIN
 
-__all__ = ['TANet', 'TIN', 'TemporalResNet']
+__all__ = ['TDN', 'TIN', 'TANet', 'TAda2D', 'TemporalResNet']

@@ -118,7 +118,7 @@ class TANet(TemporalResNet):
         super().__init__(
             depth,
             num_segments,
-            lambda block: TABlock(block, num_segments, block_style, tam_cfg or {}),
+            lambda block, _: TABlock(block, num_segments, block_style, tam_cfg or {}),
             temporal_layer=TAM,
             wrapper='block',
             temporal_stages=temporal_stages,

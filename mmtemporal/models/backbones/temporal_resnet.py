@@ -26,12 +26,13 @@ class TemporalResNet(ResNet):
     Args:
         depth: 18, 34, 50, 101 or 152.
         num_segments: Number T of frames of a clip.
-        add_temporal: Takes a residual block and returns the one that replaces
-            it. It is asked for each block of the stages in
-            ``temporal_stages``.
-        temporal_layer: Class of the temporal layer inside the new blocks.
+        add_temporal: Takes a residual block and the index of its stage, and
+            returns the block that replaces it. It is asked for each block of
+            the stages in ``temporal_stages``.
+        temporal_layer: Class, or classes, of the temporal layers inside the new
+            blocks.
         wrapper: Name of the child under which a new block keeps the modules of
-            the old one. It tells ImageNet names from ours.
+            the old one, if it does. It tells ImageNet names from ours.
         temporal_stages: Indices of the stages that become temporal, 0 being
             ``layer1``. Defaults to all.
         with_cp: Whether to recompute activations in the backward pass instead
@@ -64,9 +65,9 @@ class TemporalResNet(ResNet):
         self,
         depth: int,
         num_segments: int,
-        add_temporal: Callable[[nn.Module], nn.Module],
-        temporal_layer: type,
-        wrapper: str,
+        add_temporal: Callable[[nn.Module, int], nn.Module],
+        temporal_layer: Union[type, tuple[type, ...]],
+        wrapper: Optional[str] = None,
         temporal_stages: Optional[Sequence[int]] = None,
         with_cp: bool = False,
         norm_eval: bool = False,
@@ -91,7 +92,7 @@ class TemporalResNet(ResNet):
         for index, name in enumerate(self.res_layers):
             blocks = list(getattr(self, name))
             if index in temporal_stages:
-                blocks = [add_temporal(block) for block in blocks]
+                blocks = [add_temporal(block, index) for block in blocks]
             stage = CheckpointedStage if with_cp else nn.Sequential
             setattr(self, name, stage(*blocks))
         # Frozen from the start, so that neither the optimizer nor a
@@ -150,12 +151,22 @@ class TemporalResNet(ResNet):
     # -------------------------------------------------------------- weights
 
     def init_weights(self) -> None:
-        if self.pretrained and self.torchvision_pretrain:
-            # First everything, then what the file holds.
-            BaseModule.init_weights(self)
-            self._load_torchvision_checkpoint(MMLogger.get_current_instance())
-        else:
+        if self.pretrained and not self.torchvision_pretrain:
             super().init_weights()
+            return
+        # First everything, then what the file holds.
+        BaseModule.init_weights(self)
+        loaded = isinstance(self.init_cfg, dict) and self.init_cfg['type'] in (
+            'Pretrained',
+            'PretrainedInit',
+        )
+        if not loaded:
+            self._init_temporal()
+        if self.pretrained:
+            self._load_torchvision_checkpoint(MMLogger.get_current_instance())
+
+    def _init_temporal(self) -> None:
+        """Initialises what the rules of ``init_cfg`` do not do right."""
 
     def _load_torchvision_checkpoint(self, logger: MMLogger) -> None:
         """Loads a ResNet in torchvision's layout and logs what it did."""
@@ -166,19 +177,23 @@ class TemporalResNet(ResNet):
                 f'cannot read backbone.pretrained={self.pretrained}: {error}'
             ) from error
         source = dict(checkpoint.get('state_dict', checkpoint))
-        fresh, missing, misshapen, loaded = [], [], [], set()
+        fresh, made, missing, misshapen, loaded = [], [], [], [], set()
         for key, value in self.state_dict(keep_vars=True).items():
             name = self._torchvision_name(key)
+            tensor = self._adapt(key, source[name]) if name in source else None
             if name is None:
                 fresh.append(key)
-            elif name in source and source[name].shape == value.shape:
-                value.data.copy_(source[name])
-                loaded.add(name)
-            elif name in source:
+            elif tensor is None:
+                # Files from before torch 0.4.1 have no counters.
+                if not name.endswith('num_batches_tracked'):
+                    missing.append(name)
+            elif tensor.shape != value.shape:
                 misshapen.append(name)
-            # Files from before torch 0.4.1 have no counters.
-            elif not name.endswith('num_batches_tracked'):
-                missing.append(name)
+            else:
+                value.data.copy_(tensor)
+                if name in loaded:
+                    made.append(key)
+                loaded.add(name)
         unused = sorted(source.keys() - loaded - set(misshapen))
         known = tuple(f'layer{i}.' for i in range(self.num_stages + 1, 5)) + ('fc.',)
         foreign = [name for name in unused if not name.startswith(known)]
@@ -191,13 +206,14 @@ class TemporalResNet(ResNet):
                 'or backbone.torchvision_pretrain=False for a file of this backbone'
             )
         logger.info(
-            f'{self.pretrained}: loaded {len(loaded)} tensors, left out '
-            f'{_summary(unused)}, initialised here {_summary(fresh)}'
+            f'{self.pretrained}: loaded {len(loaded)} tensors, made of them once more '
+            f'{_summary(made)}, left out {_summary(unused)}, initialised here '
+            f'{_summary(fresh)}'
         )
 
     def _torchvision_name(self, key: str) -> Optional[str]:
         """Returns torchvision's name of a tensor, None for a temporal one."""
-        name = key.replace(f'.{self.wrapper}.', '.')
+        name = key.replace(f'.{self.wrapper}.', '.') if self.wrapper else key
         match = re.fullmatch(
             r'(layer\d\.\d+\.)?(conv(\d)|downsample)\.(conv|bn)(\.\w+)', name
         )
@@ -207,6 +223,10 @@ class TemporalResNet(ResNet):
         if number:
             return f'{block}{part}{number}{rest}'
         return f'{block}downsample.{0 if part == "conv" else 1}{rest}'
+
+    def _adapt(self, key: str, tensor: Tensor) -> Tensor:
+        """Gives a tensor of the file the form that the backbone has it in."""
+        return tensor
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         """Refuses the checkpoint of another network.
@@ -245,10 +265,12 @@ class TemporalResNet(ResNet):
             and key not in state_dict
             and not key.endswith('num_batches_tracked')
         ]
-        if theirs and missing:
+        unknown = [key for key in state_dict if blocks.match(key) and key not in own]
+        if theirs and (missing or unknown):
             raise ValueError(
-                f'the checkpoint is not of a {type(self).__name__}: it lacks '
-                f'{_summary(missing)}; convert it with mmtemporal.checkpoints, or '
+                f'the checkpoint is not of a {type(self).__name__} with these '
+                f'arguments: it lacks {_summary(missing)} and has in excess '
+                f'{_summary(unknown)}; convert it with mmtemporal.checkpoints, or '
                 'give a ResNet in torchvision layout as backbone.pretrained'
             )
 

@@ -53,7 +53,7 @@ class TIN(TemporalResNet):
         temporal_stages: Optional[Sequence[int]] = None,
         **kwargs,
     ) -> None:
-        def interlace(block: nn.Module) -> nn.Module:
+        def interlace(block: nn.Module, _: int) -> nn.Module:
             interlacing = TemporalInterlace(
                 block.conv1.in_channels, num_segments, shift_div, **(tin_cfg or {})
             )

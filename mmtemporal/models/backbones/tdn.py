@@ -1,0 +1,274 @@
+"""TDN: a ResNet with temporal difference modules.
+
+Paper: TDN: Temporal Difference Networks for Efficient Action Recognition
+(CVPR 2021), https://arxiv.org/abs/2012.10071
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Optional, Union
+
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule
+from torch import Tensor, nn
+
+from mmtemporal.models.layers import LongTermTDM, TemporalShift, frame_differences
+from mmtemporal.registry import MODELS
+
+from .checkpointed_stage import CheckpointedStage
+from .temporal_resnet import TemporalResNet
+
+# How the frame's features F and the differences' features H become one.
+_FUSIONS = {
+    'sum': lambda frame, difference, alpha, beta: alpha * frame + beta * difference,
+    'product': lambda frame, difference, *_: frame * difference,
+    'product_sum': lambda frame, difference, *_: frame + frame * difference,
+}
+
+
+class TDBlock(nn.Module):
+    """A residual block with temporal layers behind its first convolution.
+
+    ::
+
+        x -- conv1 -- L-TDM -- shift -- conv2 -- conv3 -- + -- ReLU
+        +------------------- shortcut -------------------+
+
+    A basic block has no third convolution.
+
+    Args:
+        block: mmaction2's ``Bottleneck`` or ``BasicBlock``.
+        ltdm: The long-term module, or None.
+        shift: The temporal shift, or None.
+
+    Shape:
+        - input: (n * t, c, h, w)
+        - output: that of ``block``
+    """
+
+    def __init__(
+        self,
+        block: nn.Module,
+        ltdm: Optional[LongTermTDM],
+        shift: Optional[TemporalShift],
+    ) -> None:
+        super().__init__()
+        self.conv1 = block.conv1
+        self.ltdm = ltdm
+        self.shift = shift
+        self.conv2 = block.conv2
+        self.conv3 = getattr(block, 'conv3', None)
+        self.downsample = block.downsample
+        # Under the name that Grad-CAM looks for.
+        self.relu = block.relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = x
+        for layer in (self.conv1, self.ltdm, self.shift, self.conv2, self.conv3):
+            if layer is not None:
+                out = layer(out)
+        if self.downsample is not None:
+            x = self.downsample(x)
+        return self.relu(out + x)
+
+
+@MODELS.register_module()
+class TDN(TemporalResNet):
+    """ResNet with short-term and long-term temporal difference modules.
+
+    A clip has T segments, and each segment a window of a few frames. The centre
+    frames go through a ResNet. The short-term module (S-TDM) sends what changes
+    within each window through a second stem and a copy of the first stage, and
+    adds it to the features of the centre frames after both. The long-term
+    module (L-TDM) weights the features of each segment by what changes between
+    segments; behind it, a learnt shift mixes neighbouring segments.
+
+    No tensor depends on T, so a checkpoint can be used with any number of
+    segments. But the fusion weights do, by default: to use a checkpoint trained
+    with 8 segments at another number, set ``fusion=(0.5, 0.5)``.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        num_segments: Number T of segments of a clip.
+        frames_per_segment: Number of frames of a segment's window, 5 in the
+            paper. 1 gives a network without S-TDM the plain frames.
+        short_term: After which layers the differences are fused in, of
+            'conv1', 'layer1', 'layer2', ... Empty: no S-TDM.
+        fusion: Weights of the features of the frame and of the differences.
+            Defaults to those of the authors' release: (0.5, 0.5) for 8
+            segments, else (0.75, 0.25).
+        fusion_form: 'sum'; or the paper's alternatives, 'product', F * H, and
+            'product_sum', F + F * H, of frame features F and difference
+            features H, which have no weights.
+        long_term_stages: Indices of the stages with L-TDM, 0 being ``layer1``.
+        shift_stages: Indices of the stages with the learnt shift.
+        ltdm_cfg: Further arguments of
+            :class:`~mmtemporal.models.layers.LongTermTDM`: ``reduction``,
+            ``num_scales``.
+        **kwargs: See :class:`TemporalResNet`. From ``pretrained`` the stem and
+            the copies of stages for the differences start too; the stem is
+            averaged over colours.
+
+    Shape:
+        - input, with t segments of k frames: (n * t, 3, k, h, w), as
+          ``FormatShape('NCTHW')`` makes it of clips of k frames; or
+          (n * t * k, 3, h, w), as ``FormatShape('NCHW')`` does; or (n * t,
+          3 * k, h, w), frame by frame. Sides are 33 pixels or more.
+        - output: (n * t, c, h / 32, w / 32), c = 2048, or 512 for depths 18, 34
+
+    Raises:
+        ValueError: An argument does not fit, the frames are of another number,
+            or a checkpoint is of another network.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        num_segments: int,
+        frames_per_segment: int = 5,
+        short_term: Sequence[str] = ('conv1', 'layer1'),
+        fusion: Optional[tuple[float, float]] = None,
+        fusion_form: str = 'sum',
+        long_term_stages: Sequence[int] = (1, 2, 3),
+        shift_stages: Sequence[int] = (1, 2, 3),
+        ltdm_cfg: Optional[dict] = None,
+        with_cp: bool = False,
+        **kwargs,
+    ) -> None:
+        plain = {}
+
+        def add_difference(block: nn.Module, stage: int) -> nn.Module:
+            plain.setdefault(f'layer{stage + 1}', []).append(deepcopy(block))
+            channels = block.conv1.out_channels
+            ltdm = shift = None
+            if stage in long_term_stages:
+                ltdm = LongTermTDM(channels, num_segments, **(ltdm_cfg or {}))
+            if stage in shift_stages:
+                shift = TemporalShift(channels, num_segments)
+            return TDBlock(block, ltdm, shift) if ltdm or shift else block
+
+        super().__init__(
+            depth,
+            num_segments,
+            add_difference,
+            temporal_layer=LongTermTDM,
+            with_cp=with_cp,
+            **kwargs,
+        )
+        self._check_stages('long_term_stages', long_term_stages)
+        self._check_stages('shift_stages', shift_stages)
+        self.frames_per_segment = frames_per_segment
+        self.short_term = tuple(short_term)
+        if fusion is None:
+            fusion = (0.5, 0.5) if num_segments == 8 else (0.75, 0.25)
+        self.fusion = fusion
+        if fusion_form not in _FUSIONS:
+            raise ValueError(
+                f'backbone.fusion_form={fusion_form!r} is none of {[*_FUSIONS]}'
+            )
+        self.fusion_form = fusion_form
+        self._make_difference_path(
+            plain, CheckpointedStage if with_cp else nn.Sequential
+        )
+        # Once more: now with the difference path.
+        self._freeze()
+
+    def _make_difference_path(self, plain: dict, stage: type) -> None:
+        """Adds a stem and copies of the stages up to the last fusion."""
+        layers = ['conv1', *self.res_layers]
+        if not set(self.short_term) <= set(layers):
+            raise ValueError(
+                f'backbone.short_term={self.short_term} names none of {layers}'
+            )
+        if not self.short_term:
+            self.difference_layers = []
+            return
+        if self.frames_per_segment < 2:
+            raise ValueError(
+                f'differences need 2 frames or more, got backbone.frames_per_segment='
+                f'{self.frames_per_segment}; raise it or set backbone.short_term=()'
+            )
+        last = max(map(layers.index, self.short_term))
+        self.difference_layers = layers[: last + 1]
+        self.diff_conv1 = ConvModule(
+            self.in_channels * (self.frames_per_segment - 1),
+            64,
+            kernel_size=7,
+            stride=2,
+            padding=3,
+            bias=False,
+            conv_cfg=self.conv_cfg,
+            norm_cfg=self.norm_cfg,
+            act_cfg=self.act_cfg,
+        )
+        for name in self.difference_layers[1:]:
+            self.add_module(f'diff_{name}', stage(*plain[name]))
+
+    def forward(self, x: Tensor) -> Union[Tensor, tuple]:
+        windows = self._windows(x)
+        x = windows[:, self.frames_per_segment // 2]
+        difference = frame_differences(windows) if self.difference_layers else None
+        outs = []
+        for index, name in enumerate(['conv1', *self.res_layers]):
+            x = self._run(name, x)
+            if name in self.difference_layers:
+                difference = self._run(f'diff_{name}', difference)
+            if name in self.short_term:
+                x = self._fuse(x, difference)
+            if index - 1 in self.out_indices:
+                outs.append(x)
+        return outs[0] if len(outs) == 1 else tuple(outs)
+
+    def _run(self, name: str, x: Tensor) -> Tensor:
+        x = getattr(self, name)(x)
+        return self.maxpool(x) if name.endswith('conv1') else x
+
+    def _fuse(self, x: Tensor, difference: Tensor) -> Tensor:
+        enlarged = F.interpolate(difference, size=x.shape[-2:])
+        return _FUSIONS[self.fusion_form](x, enlarged, *self.fusion)
+
+    def _windows(self, x: Tensor) -> Tensor:
+        """Returns a view of any of the inputs as (n * t, k, c, h, w)."""
+        c, k, t = self.in_channels, self.frames_per_segment, self.num_segments
+        if x.dim() == 5 and x.shape[1:3] == (c, k) and x.size(0) % t == 0:
+            return x.transpose(1, 2)
+        if x.dim() == 4 and x.size(1) == c and x.size(0) % (k * t) == 0:
+            return x.unflatten(0, (-1, k))
+        if x.dim() == 4 and x.size(1) == c * k and x.size(0) % t == 0:
+            return x.unflatten(1, (k, c))
+        raise ValueError(
+            f'got input of shape {tuple(x.shape)}, expected windows of '
+            f'frames_per_segment={k} frames, a multiple of num_segments={t} of them: '
+            f'(n * {t}, {c}, {k}, h, w), (n * {t * k}, {c}, h, w) or (n * {t}, '
+            f'{c * k}, h, w); set clip_len={k} and num_clips={t} in SampleFrames or '
+            f'mmtemporal.SampleWindows, and backbone.num_segments and '
+            'cls_head.num_segments to that num_clips'
+        )
+
+    def _freeze_stages(self) -> None:
+        super()._freeze_stages()
+        names = ['diff_conv1', *(f'diff_{name}' for name in self.res_layers)]
+        for name, child in self.named_children():
+            if name in names[: self.frozen_stages + 1]:
+                child.eval()
+                child.requires_grad_(False)
+
+    # -------------------------------------------------------------- weights
+
+    def _init_temporal(self) -> None:
+        own = self.state_dict()
+        for key in own:
+            if key.startswith('diff_') and self._torchvision_name(key):
+                own[key].copy_(self._adapt(key, own[key.removeprefix('diff_')]))
+
+    def _torchvision_name(self, key: str) -> Optional[str]:
+        # The statistics of differences are not those of frames.
+        if not key.startswith('diff_conv1.bn.'):
+            key = key.removeprefix('diff_')
+        return super()._torchvision_name(key)
+
+    def _adapt(self, key: str, tensor: Tensor) -> Tensor:
+        if key != 'diff_conv1.conv.weight':
+            return tensor
+        channels = self.diff_conv1.in_channels
+        return tensor.mean(1, keepdim=True).expand(-1, channels, -1, -1)

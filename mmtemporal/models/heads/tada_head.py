@@ -1,0 +1,69 @@
+"""The head of the TAda networks."""
+
+from typing import Optional
+
+import torch
+from mmaction.models.heads import I3DHead
+from torch import Tensor
+
+from mmtemporal.registry import MODELS
+
+
+@MODELS.register_module()
+class TAdaHead(I3DHead):
+    """Scores the mean of the features over frames and space.
+
+    It is the stock ``I3DHead`` with three differences: it takes the frames of a
+    2-D recognizer too, its classifier keeps PyTorch's initial weights, as in
+    the authors' release, and the scores of a model in half precision are
+    returned in float32, which loss and metrics need.
+
+    Args:
+        num_classes: Number of classes.
+        in_channels: Number of channels of the features.
+        num_segments: Number of frames of a clip in the features, which a
+            ``Recognizer2D`` needs: T for TAda2D; 1 for TAdaConvNeXt, which
+            has averaged over them already.
+        dropout_ratio: Probability of dropping a feature before the classifier.
+        **kwargs: See ``BaseHead``: ``loss_cls``, ``multi_class``,
+            ``label_smooth_eps``, ``topk``, ``average_clips``, ...
+
+    Shape:
+        - input: (n, c, t, h, w), or (n * t, c, h, w) with t = ``num_segments``
+        - output: (n, num_classes)
+
+    Raises:
+        ValueError: The number of frames is no multiple of ``num_segments``, or
+            ``num_segments`` is missing.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        num_segments: Optional[int] = None,
+        dropout_ratio: float = 0.5,
+        **kwargs,
+    ) -> None:
+        super().__init__(
+            num_classes, in_channels, dropout_ratio=dropout_ratio, **kwargs
+        )
+        self.num_segments = num_segments
+
+    def init_weights(self) -> None:
+        self.fc_cls.reset_parameters()
+
+    def forward(self, x: Tensor, *args, **kwargs) -> Tensor:
+        if x.dim() == 4:
+            if not self.num_segments or x.size(0) % self.num_segments:
+                raise ValueError(
+                    f'got features of {x.size(0)} frames, not a multiple of '
+                    f'num_segments={self.num_segments}; set cls_head.num_segments to '
+                    'that of the backbone'
+                )
+            x = x.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
+        x = x.mean((2, 3, 4))
+        if self.dropout is not None:
+            x = self.dropout(x)
+        scores = self.fc_cls(x)
+        return scores.to(torch.promote_types(scores.dtype, torch.float32))

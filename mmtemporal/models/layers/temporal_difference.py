@@ -1,0 +1,150 @@
+"""Temporal difference modules.
+
+Paper: TDN: Temporal Difference Networks for Efficient Action Recognition
+(CVPR 2021), https://arxiv.org/abs/2012.10071
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def frame_differences(windows: Tensor) -> Tensor:
+    """Returns what changes from frame to frame, at half the size.
+
+    Short-term TDM feeds it to its own network. The frames are averaged over
+    2 x 2 pixels before the difference is taken: both are linear, and so only
+    small maps are subtracted. The last row and column of odd sizes are left
+    out.
+
+    Shape:
+        - windows: (n, k, c, h, w), k frames around each segment's centre
+        - output: (n, (k - 1) * c, h / 2, w / 2), frame by frame
+    """
+    n, k = windows.shape[:2]
+    pooled = F.avg_pool2d(windows.flatten(0, 1), 2).unflatten(0, (n, k))
+    return (pooled[:, 1:] - pooled[:, :-1]).flatten(1, 2)
+
+
+class LongTermTDM(nn.Module):
+    r"""Weights channels and places by how much they differ between segments.
+
+    With :math:`b` the reduced features of a segment and :math:`q` the same
+    after a depthwise convolution that aligns them, the differences to the next
+    and to the previous segment are
+
+    .. math::
+        F_t = q_{t+1} - b_t, \qquad G_t = q_{t-1} - b_t,
+
+    zero where there is no such segment. Each goes through the same branches at
+    several scales, is expanded to all channels and squashed; the output is
+
+    .. math::
+        y_t = x_t \odot \tfrac12 \bigl(1 + \sigma(m(F_t)) + \sigma(m(G_t))\bigr),
+
+    that is, a gate between 1/2 and 3/2. Both differences are computed in one
+    batch. In training the batch norms of the branches still see them one after
+    the other, as in the authors' release: first F, then G, each with its own
+    batch statistics, and the running statistics move twice.
+
+    Args:
+        in_channels: Number of channels.
+        num_segments: Number T of segments of a clip.
+        reduction: The differences have ``in_channels / reduction`` channels.
+        num_scales: 1: the differences as they are; 2: also convolved at half
+            the size; 3: also convolved at full size. Their mean is used; the
+            authors' release has 3.
+
+    Shape:
+        - input: (n * t, c, h, w), the segments of a clip being consecutive
+          rows; h and w are 2 or more
+        - output: (n * t, c, h, w), same dtype, device and memory format
+
+    Raises:
+        ValueError: An argument does not fit, the maps are too small, or the
+            number of frames is no multiple of ``num_segments``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_segments: int,
+        reduction: int = 16,
+        num_scales: int = 3,
+    ) -> None:
+        super().__init__()
+        if in_channels % reduction:
+            raise ValueError(
+                f'{in_channels} channels are no multiple of reduction={reduction}'
+            )
+        if num_scales not in (1, 2, 3):
+            raise ValueError(f'num_scales={num_scales} is none of 1, 2, 3')
+        self.num_segments = num_segments
+        self.num_scales = num_scales
+        hidden = in_channels // reduction
+        self.reduce = _conv(in_channels, hidden, 1)
+        self.reduce_bn = nn.BatchNorm2d(hidden)
+        self.align = _conv(hidden, hidden, 3, groups=hidden)
+        if num_scales >= 2:
+            self.pooled = _conv(hidden, hidden, 3)
+            self.pooled_bn = nn.BatchNorm2d(hidden)
+        if num_scales >= 3:
+            self.full = _conv(hidden, hidden, 3)
+            self.full_bn = nn.BatchNorm2d(hidden)
+        self.expand = _conv(hidden, in_channels, 1)
+        self.expand_bn = nn.BatchNorm2d(in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if min(x.shape[-2:]) < 2 and self.num_scales >= 2:
+            raise ValueError(
+                f'got maps of {x.size(-2)} x {x.size(-1)} pixels, which cannot be '
+                'halved; give larger frames (a network with four stages needs 33 '
+                'pixels or more)'
+            )
+        both = self._multi_scale(self._differences(x))
+        forward, backward = _norm_in_turn(self.expand_bn, self.expand(both)).chunk(2)
+        return x * (0.5 + 0.5 * (forward.sigmoid() + backward.sigmoid()))
+
+    def _differences(self, x: Tensor) -> Tensor:
+        """Returns forward and backward differences: (2 * n * t, r, h, w)."""
+        if x.size(0) % self.num_segments:
+            raise ValueError(
+                f'got {x.size(0)} frames, not a multiple of num_segments='
+                f'{self.num_segments}'
+            )
+        reduced = self.reduce_bn(self.reduce(x))
+        aligned = self.align(reduced).unflatten(0, (-1, self.num_segments))
+        reduced = reduced.unflatten(0, (-1, self.num_segments))
+        forward = aligned[:, 1:] - reduced[:, :-1]
+        backward = aligned[:, :-1] - reduced[:, 1:]
+        frames = (0, 0) * 3
+        forward, backward = (
+            F.pad(forward, (*frames, 0, 1)),
+            F.pad(backward, (*frames, 1, 0)),
+        )
+        return torch.cat((forward, backward)).flatten(0, 1)
+
+    def _multi_scale(self, x: Tensor) -> Tensor:
+        total = x
+        if self.num_scales >= 2:
+            pooled = _norm_in_turn(self.pooled_bn, self.pooled(F.avg_pool2d(x, 2)))
+            total = total + F.interpolate(pooled, size=x.shape[-2:])
+        if self.num_scales >= 3:
+            total = total + _norm_in_turn(self.full_bn, self.full(x))
+        return total / self.num_scales
+
+
+def _conv(in_channels: int, out_channels: int, size: int, groups: int = 1) -> nn.Conv2d:
+    """Makes a convolution without bias, initialised as the authors do."""
+    conv = nn.Conv2d(
+        in_channels, out_channels, size, padding=size // 2, groups=groups, bias=False
+    )
+    nn.init.kaiming_normal_(conv.weight, mode='fan_out', nonlinearity='relu')
+    return conv
+
+
+def _norm_in_turn(norm: nn.Module, x: Tensor) -> Tensor:
+    """Normalises the two halves of a batch one after the other."""
+    if norm.training:
+        return torch.cat([norm(half) for half in x.chunk(2)])
+    return norm(x)

@@ -1,0 +1,56 @@
+"""Learnt shift of channels in time."""
+
+import torch
+from torch import Tensor, nn
+
+from mmtemporal.ops import temporal_mix
+
+
+class TemporalShift(nn.Module):
+    """Mixes each channel of three neighbouring frames with weights of its own.
+
+    It is a depthwise temporal convolution, the same for all clips. It starts
+    as the shift of TSM: the first ``1 / shift_div`` of the channels comes from
+    the next frame, as many from the frame before, the rest stays. TDN has it
+    behind its long-term module.
+
+    Paper: TDN: Temporal Difference Networks for Efficient Action Recognition
+    (CVPR 2021), https://arxiv.org/abs/2012.10071
+
+    Args:
+        in_channels: Number of channels, a multiple of ``shift_div``.
+        num_segments: Number T of frames of a clip.
+        shift_div: At the start 1 / shift_div of the channels moves each way.
+
+    Shape:
+        - input: (n * t, c, h, w), the frames of a clip being consecutive rows
+        - output: (n * t, c, h, w), same dtype, device and memory format
+
+    Raises:
+        ValueError: The number of channels is no multiple of ``shift_div``, or
+            that of frames no multiple of ``num_segments``.
+    """
+
+    def __init__(self, in_channels: int, num_segments: int, shift_div: int = 8) -> None:
+        super().__init__()
+        if in_channels % shift_div:
+            raise ValueError(
+                f'{in_channels} channels are no multiple of shift_div={shift_div}'
+            )
+        self.num_segments = num_segments
+        # Holds the weights alone: optimizer constructors and initialisers know a
+        # convolution, but not a bare parameter.
+        self.conv = nn.Conv1d(
+            in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False
+        )
+        fold = in_channels // shift_div
+        with torch.no_grad():
+            self.conv.weight.zero_()
+            self.conv.weight[:fold, 0, 2] = 1
+            self.conv.weight[fold : 2 * fold, 0, 0] = 1
+            self.conv.weight[2 * fold :, 0, 1] = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        # (c, 1, k) -> (n=1, k, t=1, c)
+        taps = self.conv.weight.permute(1, 2, 0).unsqueeze(2)
+        return temporal_mix(x, self.num_segments, taps=taps)
