@@ -13,9 +13,6 @@ model = dict(
         type='mmtemporal.TDN',
         depth=50,
         num_segments=8,
-        # Of the frames and of their differences; the release has (0.75, 0.25)
-        # for 16 segments.
-        fusion=(0.5, 0.5),
         pretrained=None,
     ),
     cls_head=dict(

@@ -1,0 +1,28 @@
+"""TDN's long-term module as its description reads: one direction at a time."""
+
+import torch
+import torch.nn.functional as F
+
+
+def long_term_gate(layer, x):
+    """Weights x (n * t, c, h, w) with the modules of a layer, used plainly."""
+    t = layer.num_segments
+    reduced = layer.reduce_bn(layer.reduce(x))
+    aligned = layer.align(reduced)
+    forward, backward = torch.zeros_like(reduced), torch.zeros_like(reduced)
+    for row in range(len(x)):
+        if row % t < t - 1:
+            forward[row] = aligned[row + 1] - reduced[row]
+        if row % t > 0:
+            backward[row] = aligned[row - 1] - reduced[row]
+    gates = []
+    for difference in (forward, backward):
+        branches = [difference]
+        if layer.num_scales >= 2:
+            pooled = layer.pooled_bn(layer.pooled(F.avg_pool2d(difference, 2)))
+            branches.append(F.interpolate(pooled, difference.shape[2:]))
+        if layer.num_scales >= 3:
+            branches.append(layer.full_bn(layer.full(difference)))
+        mean = sum(branches) / len(branches)
+        gates.append(torch.sigmoid(layer.expand_bn(layer.expand(mean))) - 0.5)
+    return x + x * (0.5 * gates[0] + 0.5 * gates[1])
