@@ -12,9 +12,12 @@ from mmengine import Config
 from parity import CONFIGS
 from torch import nn
 
-METHODS = ('TANet', 'TIN')
+# Those that take single frames, and all.
+FRAME_METHODS = ('TANet', 'TIN')
+METHODS = (*FRAME_METHODS, 'TDN', 'TAda2D')
 T = 4
-SIZE = 32
+# The least multiple of 4 that TDN takes.
+SIZE = 36
 NUM_CLASSES = 8
 NUM_TRAIN, NUM_VAL, BATCH = 16, 8, 4
 ITERATIONS = NUM_TRAIN // BATCH
@@ -31,13 +34,15 @@ def small_config(name, data_root, workers=0):
     cfg.merge_from_dict(
         {
             'model.backbone': dict(depth=18, num_segments=T),
-            'model.cls_head': dict(in_channels=512, num_segments=T, dropout_ratio=0.0),
+            'model.cls_head': dict(in_channels=512, dropout_ratio=0.0),
             'train_cfg.max_epochs': 1,
             'default_hooks.logger.interval': 1,
             'default_hooks.checkpoint': dict(save_best=None, max_keep_ckpts=1),
             'randomness.seed': 0,
         }
     )
+    if 'num_segments' in cfg.model.cls_head:
+        cfg.model.cls_head.num_segments = T
     for split in ('train', 'val', 'test'):
         loader = cfg[f'{split}_dataloader']
         loader.batch_size = BATCH
@@ -54,8 +59,10 @@ def small_config(name, data_root, workers=0):
 
 def _shrink(pipeline):
     for transform in pipeline:
-        if transform.type.endswith('SampleFrames'):
+        if transform.type.endswith(('SampleFrames', 'SampleWindows')):
             transform.num_clips = T
+        elif transform.type == 'UniformSample':
+            transform.clip_len = T
         elif transform.type == 'Resize':
             transform.scale = (SIZE, SIZE)
 

@@ -22,8 +22,8 @@ from mmtemporal.datasets import MIRRORED_LABELS, make_motion_clips
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'recognition'
 # The plain baseline first.
 METHODS = {
-    method: CONFIGS / method / f'{method}_scratch-r18_1xb8-1x1x8-5e_motionclips-rgb.py'
-    for method in ('tsn', 'tanet', 'tin')
+    method: next((CONFIGS / method).glob('*_scratch-r18_*_motionclips-rgb.py'))
+    for method in ('tsn', 'tanet', 'tin', 'tdn', 'tada2d')
 }
 
 

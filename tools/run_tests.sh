@@ -9,4 +9,5 @@ source tools/environment.sh
 
 python -m ruff check .
 python -m ruff format --check .
-python -m pytest "$@"
+# A process each for some of the cores; tests that share a model mostly stay together.
+python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal "$@"

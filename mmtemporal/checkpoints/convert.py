@@ -6,7 +6,7 @@ from typing import Callable, NamedTuple, Optional
 import torch
 from torch import Tensor
 
-from . import tada2d, tanet, tdn, tin
+from . import tada2d, tada_convnext, tanet, tdn, tin
 
 
 class Format(NamedTuple):
@@ -44,6 +44,12 @@ _FORMATS = (
         tada2d.is_official,
         tada2d.rename_official,
         _each(tada2d.reshape_official),
+    ),
+    Format(
+        'TAdaConvNeXt of its authors',
+        tada_convnext.is_official,
+        tada_convnext.rename_official,
+        _each(tada_convnext.reshape_official),
     ),
     Format('TANet of the MMAction2 zoo', tanet.is_zoo, _keep_name),
     Format('TIN of the MMAction2 zoo', tin.is_zoo, _keep_name),

@@ -2,7 +2,15 @@
 
 from mmtemporal.compat import cast_half_scores
 
-from .backbones import TDN, TIN, TAda2D, TANet, TemporalResNet
+from .backbones import (
+    TDN,
+    TIN,
+    TAda2D,
+    TAdaConvNeXt,
+    TAdaConvNeXtV2,
+    TANet,
+    TemporalResNet,
+)
 from .heads import SegmentHead, TAdaHead, TAMHead, TDNHead, TINHead
 
 cast_half_scores()
@@ -14,6 +22,8 @@ __all__ = [
     'TAMHead',
     'TANet',
     'TAda2D',
+    'TAdaConvNeXt',
+    'TAdaConvNeXtV2',
     'TAdaHead',
     'TDNHead',
     'TINHead',

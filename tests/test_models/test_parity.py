@@ -16,13 +16,15 @@ CASES = [
     ('tin_r50_8f', 'tin_r50'),
     ('tdn_r50_8f', 'tdn_r50'),
     ('tada2d_r50_8f', 'tada2d_r50'),
+    ('tadaconvnextv2_t_16f', 'tadaconvnextv2_tiny'),
 ]
 
 
 def build(config, fixture):
     """Builds the recognizer of a base config with the fixture's weights."""
     head = dict(num_classes=174, dropout_ratio=0)
-    model = build_recognizer(config, cls_head=head)
+    backbone = dict(drop_path_rate=0) if 'convnext' in config else {}
+    model = build_recognizer(config, cls_head=head, backbone=backbone)
     # In float64 before the conversion, which subtracts TDN's biases.
     weights = {name: x.double() for name, x in make_state_dict(fixture).items()}
     model.double().load_state_dict(convert_state_dict(weights), strict=True)

@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds, as the stock ``get_flops.py`` counts them."""
+"""Multiply-adds and parameters, as the stock ``get_flops.py`` counts them."""
 
 import re
 from functools import partial
@@ -12,7 +12,14 @@ from mmengine.registry import init_default_scope
 from parity import CONFIGS
 from stock_config import run_tool
 
-BASE_CONFIGS = {'TANet': 'tanet_r50', 'TIN': 'tin_r50'}
+# Base config, and the options of a clip's shape: frames, and channels of the batch.
+BASE_CONFIGS = {
+    'TANet': 'tanet_r50',
+    'TIN': 'tin_r50',
+    'TDN': 'tdn_r50',
+    'TAda2D': 'tada2d_r50',
+}
+SHAPES = {'TDN': (8, 3, 5, 64, 64), 'TAda2D': (1, 3, 8, 64, 64)}
 T = 8
 IMAGE = 224
 
@@ -21,34 +28,11 @@ def base_config(name):
     return CONFIGS / f'_base_/models/{BASE_CONFIGS[name]}.py'
 
 
-def build(name, depth=50, num_segments=T, num_classes=400, device='cpu'):
+def build(name, num_classes=400):
     cfg = Config.fromfile(base_config(name))
-    cfg.model.backbone.update(depth=depth, num_segments=num_segments)
-    cfg.model.cls_head.update(num_segments=num_segments, num_classes=num_classes)
+    cfg.model.cls_head.num_classes = num_classes
     init_default_scope('mmaction')
-    with torch.device(device):
-        return MODELS.build(cfg.model).eval()
-
-
-# The counts of the released models; test_parity compares every shape of two.
-PARAMETERS = [
-    ('TANet', 50, 8, 400, 25_590_320),
-    ('TANet', 50, 16, 400, 25_597_744),
-    ('TANet', 50, 8, 174, 25_127_246),
-    ('TANet', 101, 8, 400, 45_702_272),
-    ('TANet', 152, 8, 400, 62_268_880),
-    ('TIN', 50, 8, 400, 24_358_640),
-    ('TIN', 50, 8, 174, 23_895_566),
-    ('TIN', 50, 16, 174, 23_899_022),
-    ('TIN', 101, 8, 174, 42_928_443),
-    ('TIN', 101, 16, 174, 42_935_571),
-]
-
-
-@pytest.mark.parametrize('method, depth, t, classes, expected', PARAMETERS)
-def test_parameters(method, depth, t, classes, expected):
-    model = build(method, depth, t, classes, device='meta')
-    assert sum(p.numel() for p in model.parameters()) == expected
+    return MODELS.build(cfg.model).eval()
 
 
 # ------------------------------------------------------------- multiply-adds
@@ -142,7 +126,7 @@ def test_multiply_adds_in_figures():
 
 @pytest.mark.slow
 def test_get_flops(name):
-    shape = (T, 3, 64, 64)
+    shape = SHAPES.get(name, (T, 3, 64, 64))
     printed = run_tool('get_flops', base_config(name), '--shape', *shape).stdout
     assert f'Input shape: {shape}' in printed
     model = build(name)

@@ -9,7 +9,14 @@ from mmaction.apis import inference_recognizer, init_recognizer
 from mmaction.apis.inferencers import MMAction2Inferencer
 from mmaction.utils import GradCAM
 from mmengine import load
-from stock_config import NUM_CLASSES, T, build_small, make_data, run_tool
+from stock_config import (
+    FRAME_METHODS,
+    NUM_CLASSES,
+    T,
+    build_small,
+    make_data,
+    run_tool,
+)
 
 
 @pytest.fixture
@@ -52,6 +59,7 @@ def test_publish_model(trained, dumped, data_root, work_dir):
     torch.testing.assert_close(scores, dumped)
 
 
+@pytest.mark.parametrize('name', FRAME_METHODS)
 def test_grad_cam(name, data_root):
     model = build_small(name, data_root)
     data = make_data(videos=1)

@@ -2,13 +2,18 @@
 
 import pytest
 import torch
-from stock_config import NUM_CLASSES, T, build_small, make_data
+from stock_config import FRAME_METHODS, NUM_CLASSES, T, build_small, make_data
 
 STOCK_HEADS = {
     'TSMHead': dict(num_segments=T, dropout_ratio=0.0),
     # It averages over all frames that it is given, and has no num_segments.
     'TSNHead': dict(dropout_ratio=0.0),
 }
+
+
+@pytest.fixture(params=FRAME_METHODS)
+def name(request):
+    return request.param
 
 
 def predict(model, data):
@@ -64,7 +69,7 @@ def test_feature_head(name, data_root, clips, average_clips):
         features = model.test_step(data)
         frames = model.data_preprocessor(data)['inputs'].flatten(0, 1)
         maps = model.backbone(frames)
-    assert maps.shape == (2 * clips * T, 512, 1, 1)
+    assert maps.shape == (2 * clips * T, 512, 2, 2)
     # (videos, clips, T, c)
     expected = maps.mean((2, 3)).unflatten(0, (2, clips, T)).mean(2)
     if average_clips == 'score':

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.slow
 OWN_KEYS = {
     'TANet': 'backbone.layer4.1.tam.G.0.weight',
     'TIN': 'backbone.layer4.1.conv1.conv.net1.offset_net.fc2.bias',
+    'TDN': 'backbone.layer4.1.ltdm.expand.weight',
+    'TAda2D': 'backbone.layer4.1.conv1.conv.routing.b.weight',
 }
 
 
@@ -99,7 +101,7 @@ def test_resume_after_a_kill(name, write_config, work_dir, tmp_path):
     config = write_config(name, {'train_cfg.max_epochs': 2})
     cfg = Config.fromfile(config)
     for transform in cfg.train_dataloader.dataset.pipeline:
-        if transform.type == 'SampleFrames':
+        if transform.type in ('SampleFrames', 'UniformSample'):
             transform.test_mode = True
     cfg.dump(config)
     (tmp_path / 'power_cut.py').write_text(POWER_CUT)

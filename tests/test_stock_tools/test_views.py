@@ -5,10 +5,15 @@ import torch
 from mmaction.apis import init_recognizer
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
-from stock_config import SIZE, T, small_config
+from stock_config import FRAME_METHODS, SIZE, T, small_config
 
 WIDE = dict(type='Resize', scale=(SIZE + 8, SIZE), keep_ratio=False)
 THREE_CROPS = dict(type='ThreeCrop', crop_size=SIZE)
+
+
+@pytest.fixture(scope='module', params=FRAME_METHODS)
+def name(request):
+    return request.param
 
 
 @pytest.fixture(scope='module')

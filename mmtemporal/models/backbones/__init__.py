@@ -1,9 +1,18 @@
 """Backbones: where a temporal layer sits in which network."""
 
 from .tada2d import TAda2D
+from .tada_convnext import TAdaConvNeXt, TAdaConvNeXtV2
 from .tanet import TANet
 from .tdn import TDN
 from .temporal_resnet import TemporalResNet
 from .tin import TIN
 
-__all__ = ['TDN', 'TIN', 'TANet', 'TAda2D', 'TemporalResNet']
+__all__ = [
+    'TDN',
+    'TIN',
+    'TANet',
+    'TAda2D',
+    'TAdaConvNeXt',
+    'TAdaConvNeXtV2',
+    'TemporalResNet',
+]

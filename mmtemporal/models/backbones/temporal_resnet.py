@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from pickle import UnpicklingError
 from typing import Callable, Optional, Union
 
 from mmaction.models.backbones.resnet import ResNet
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
-from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from .checkpoint_report import read_pretrained, summarise
 from .checkpointed_stage import CheckpointedStage
 
 
@@ -170,12 +169,7 @@ class TemporalResNet(ResNet):
 
     def _load_torchvision_checkpoint(self, logger: MMLogger) -> None:
         """Loads a ResNet in torchvision's layout and logs what it did."""
-        try:
-            checkpoint = CheckpointLoader.load_checkpoint(self.pretrained, 'cpu')
-        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-            raise ValueError(
-                f'cannot read backbone.pretrained={self.pretrained}: {error}'
-            ) from error
+        checkpoint = read_pretrained(self.pretrained)
         source = dict(checkpoint.get('state_dict', checkpoint))
         fresh, made, missing, misshapen, loaded = [], [], [], [], set()
         for key, value in self.state_dict(keep_vars=True).items():
@@ -200,15 +194,15 @@ class TemporalResNet(ResNet):
         if missing or misshapen or foreign:
             raise ValueError(
                 f'{self.pretrained} is no ResNet-{self.depth} in torchvision layout: '
-                f'{_summary(missing)} missing, {_summary(misshapen)} of another '
-                f'shape, {_summary(foreign)} unknown; set backbone.pretrained to '
+                f'{summarise(missing)} missing, {summarise(misshapen)} of another '
+                f'shape, {summarise(foreign)} unknown; set backbone.pretrained to '
                 f'a ResNet-{self.depth}, or backbone.depth to the depth of the file, '
                 'or backbone.torchvision_pretrain=False for a file of this backbone'
             )
         logger.info(
             f'{self.pretrained}: loaded {len(loaded)} tensors, made of them once more '
-            f'{_summary(made)}, left out {_summary(unused)}, initialised here '
-            f'{_summary(fresh)}'
+            f'{summarise(made)}, left out {summarise(unused)}, initialised here '
+            f'{summarise(fresh)}'
         )
 
     def _torchvision_name(self, key: str) -> Optional[str]:
@@ -254,7 +248,7 @@ class TemporalResNet(ResNet):
         ]
         if misshapen:
             raise ValueError(
-                f'the checkpoint has tensors of other shapes: {_summary(misshapen)}; '
+                f'the checkpoint has tensors of other shapes: {summarise(misshapen)}; '
                 f'set backbone.depth={self.depth} and backbone.num_segments='
                 f'{self.num_segments} to those of the checkpoint'
             )
@@ -269,13 +263,7 @@ class TemporalResNet(ResNet):
         if theirs and (missing or unknown):
             raise ValueError(
                 f'the checkpoint is not of a {type(self).__name__} with these '
-                f'arguments: it lacks {_summary(missing)} and has in excess '
-                f'{_summary(unknown)}; convert it with mmtemporal.checkpoints, or '
+                f'arguments: it lacks {summarise(missing)} and has in excess '
+                f'{summarise(unknown)}; convert it with mmtemporal.checkpoints, or '
                 'give a ResNet in torchvision layout as backbone.pretrained'
             )
-
-
-def _summary(names: Sequence[str]) -> str:
-    """Says how many names there are and gives the first."""
-    shown = ', '.join(names[:3])
-    return f'{len(names)} ({shown}{", ..." * (len(names) > 3)})' if names else '0'

@@ -1,0 +1,15 @@
+_base_ = [
+    '../../_base_/models/tada2d_r50.py',
+    '../../_base_/datasets/motion_clips_uniform.py',
+    '../../_base_/schedules/adamw_5e.py',
+    'mmaction::_base_/default_runtime.py',
+]
+
+model = dict(
+    backbone=dict(depth=18),
+    cls_head=dict(num_classes=8, in_channels=512, dropout_ratio=0.0),
+)
+
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=1, save_best='acc/top1'))
+randomness = dict(seed=0)
+auto_scale_lr = dict(enable=False, base_batch_size=8)

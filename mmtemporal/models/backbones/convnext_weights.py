@@ -1,0 +1,171 @@
+"""Weights for TAdaConvNeXt: what ImageNet files are called, and what is refused."""
+
+import re
+from typing import Optional
+
+from mmengine.logging import MMLogger
+from torch import Tensor, nn
+
+from .checkpoint_report import read_pretrained, summarise
+
+_STEM = 'downsample_layers.0.0.weight'
+
+# What becomes a name of Facebook's release, which are ours, if done in turn.
+_RENAMINGS = (
+    # torchvision
+    (r'^features\.0\.', 'downsample_layers.0.'),
+    (r'^features\.([246])\.', lambda match: f'downsample_layers.{int(match[1]) // 2}.'),
+    (r'^features\.([1357])\.', lambda match: f'stages.{int(match[1]) // 2}.'),
+    (r'\.block\.0\.', '.dwconv.'),
+    (r'\.block\.2\.', '.norm.'),
+    (r'\.block\.3\.', '.pwconv1.'),
+    (r'\.block\.5\.', '.pwconv2.'),
+    (r'\.layer_scale$', '.gamma'),
+    (r'^classifier\.0\.', 'norm.'),
+    (r'^classifier\.2\.', 'head.'),
+    # timm
+    (r'^stem\.', 'downsample_layers.0.'),
+    (r'^stages\.(\d)\.downsample\.', r'downsample_layers.\1.'),
+    (r'^stages\.(\d)\.blocks\.', r'stages.\1.'),
+    (r'\.conv_dw\.', '.dwconv.'),
+    (r'\.mlp\.fc([12])\.', r'.pwconv\1.'),
+    (r'^(head\.norm|norm_pre)\.', 'norm.'),
+    # mmpretrain
+    (r'^backbone\.', ''),
+    (r'\.depthwise_conv\.', '.dwconv.'),
+    (r'\.pointwise_conv([12])\.', r'.pwconv\1.'),
+    (r'^norm3\.', 'norm.'),
+)
+
+
+def facebook_name(name: str) -> str:
+    """Returns the name that a tensor has in Facebook's release of ConvNeXt.
+
+    Args:
+        name: That of torchvision, timm or mmpretrain, or already Facebook's. An
+            unknown one is returned as it is.
+    """
+    for pattern, replacement in _RENAMINGS:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def load_imagenet_weights(backbone: nn.Module, path: str) -> None:
+    """Loads an image ConvNeXt into a TAdaConvNeXt and logs what it did.
+
+    The kernel of the stem becomes the middle frame of ours, whose other frames
+    are zero, so that every output frame starts from one input frame alone. The
+    classifier is left out, as are stages that the backbone does not have.
+
+    Args:
+        backbone: A network with Facebook's names, freshly initialised.
+        path: A checkpoint of Facebook's release, torchvision, timm or
+            mmpretrain, a file or a URL.
+
+    Raises:
+        ValueError: The file cannot be read, or is not of this network.
+    """
+    source = _read(path)
+    fresh, missing, misshapen, loaded = [], [], [], set()
+    for key, value in backbone.state_dict(keep_vars=True).items():
+        if re.search(r'\.(routing|norm_avg)\.', key):
+            fresh.append(key)
+        elif key not in source:
+            missing.append(key)
+        else:
+            tensor = _fit(key, source[key], value)
+            if tensor is None:
+                misshapen.append(key)
+            else:
+                value.data.copy_(tensor)
+                loaded.add(key)
+    unused = sorted(source.keys() - loaded - set(misshapen))
+    foreign = [name for name in unused if not _may_be_left_out(name, backbone)]
+    if missing or misshapen or foreign:
+        raise ValueError(
+            f'{path} is no ConvNeXt of backbone.arch={backbone.arch!r}: '
+            f'{summarise(missing)} missing, {summarise(misshapen)} of another shape, '
+            f'{summarise(foreign)} unknown; set backbone.pretrained to an ImageNet '
+            'checkpoint of that size or backbone.arch to that of the file. A '
+            'checkpoint of this backbone itself is loaded by backbone.init_cfg='
+            "dict(type='Pretrained', checkpoint=...)"
+        )
+    MMLogger.get_current_instance().info(
+        f'{path}: loaded {len(loaded)} tensors, one of them ({_STEM}) as the middle '
+        f'of three frames, left out {summarise(unused)}, initialised here '
+        f'{summarise(fresh)}'
+    )
+
+
+def _read(path: str) -> dict[str, Tensor]:
+    """Returns the tensors of a file under Facebook's names."""
+    checkpoint = read_pretrained(path)
+    tensors = checkpoint.get('model', checkpoint.get('state_dict', checkpoint))
+    return {facebook_name(name): tensor for name, tensor in tensors.items()}
+
+
+def _fit(key: str, tensor: Tensor, value: Tensor) -> Optional[Tensor]:
+    """Gives a tensor the shape of ours, or returns None if it cannot have it."""
+    if key == _STEM:
+        if tensor.dim() != 4 or tensor.shape != value[:, :, 0].shape:
+            return None
+        # (c, 3, 4, 4) -> (c, 3, frames, 4, 4)
+        inflated = tensor.new_zeros(value.shape)
+        inflated[:, :, value.size(2) // 2] = tensor
+        return inflated
+    # torchvision's layer scales and convolutions for linear layers.
+    if [n for n in tensor.shape if n != 1] == [n for n in value.shape if n != 1]:
+        return tensor.reshape(value.shape)
+    return None
+
+
+def _may_be_left_out(name: str, backbone: nn.Module) -> bool:
+    """Tells whether a name is of the classifier or of a stage not built."""
+    match = re.match(r'(?:stages|downsample_layers)\.(\d)\.', name)
+    if match:
+        return int(match[1]) >= backbone.num_stages
+    return name.startswith(('head.', 'norm.'))
+
+
+def check_checkpoint(backbone: nn.Module, state_dict: dict, prefix: str) -> None:
+    """Refuses the checkpoint of another network, which mmengine would half load.
+
+    Args:
+        backbone: The network that the checkpoint is being loaded into.
+        state_dict: The tensors of the checkpoint.
+        prefix: What comes before the names of those of the backbone.
+
+    Raises:
+        ValueError: The checkpoint has some of the blocks of a ConvNeXt, but not
+            all tensors of this one.
+    """
+    own = backbone.state_dict(prefix=prefix)
+    name, last = type(backbone).__name__, backbone.num_stages - 1
+    blocks = re.compile(re.escape(prefix) + rf'stages\.[0-{last}]\.\d+\.')
+    theirs = {match[0] for match in map(blocks.match, state_dict) if match}
+    ours = {match[0] for match in map(blocks.match, own) if match}
+    if theirs and theirs != ours:
+        raise ValueError(
+            f'the checkpoint has {len(theirs)} blocks, this {name} (arch='
+            f'{backbone.arch!r}) has {len(ours)}; set backbone.arch to that of the '
+            'checkpoint'
+        )
+    misshapen = [
+        f'{key} {tuple(state_dict[key].shape)} instead of {tuple(value.shape)}'
+        for key, value in own.items()
+        if key in state_dict and state_dict[key].shape != value.shape
+    ]
+    if misshapen:
+        raise ValueError(
+            f'the checkpoint has tensors of other shapes: {summarise(misshapen)}; '
+            f'set backbone.arch={backbone.arch!r} and backbone.routing to those of '
+            'the checkpoint'
+        )
+    missing = [key for key in own if key not in state_dict]
+    if theirs and missing:
+        raise ValueError(
+            f'the checkpoint is not of this {name}: it lacks {summarise(missing)}; set '
+            'backbone.type and backbone.routing to those of the checkpoint, convert '
+            'it with mmtemporal.checkpoints, or give an ImageNet ConvNeXt as '
+            'backbone.pretrained'
+        )

@@ -1,0 +1,316 @@
+"""TAdaConvNeXt: a ConvNeXt whose depthwise convolutions are calibrated.
+
+Papers: TAda! Temporally-Adaptive Convolutions for Video Understanding (ICLR
+2022), https://arxiv.org/abs/2110.06178; Temporally-Adaptive Models for
+Efficient Video Understanding, https://arxiv.org/abs/2308.05787
+"""
+
+from collections.abc import Sequence
+from typing import Optional, Union
+
+import torch
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import PretrainedInit
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from mmtemporal.registry import MODELS
+
+from .checkpointed_stage import CheckpointedStage
+from .convnext_weights import check_checkpoint, load_imagenet_weights
+from .tada_convnext_block import (
+    EPS,
+    ChannelNorm,
+    TAdaConvNeXtBlock,
+    TAdaConvNeXtV2Block,
+)
+
+_STAGES = 4
+_TINY = dict(depths=(3, 3, 9, 3), channels=(96, 192, 384, 768))
+_SMALL = dict(depths=(3, 3, 27, 3), channels=(96, 192, 384, 768))
+_BASE = dict(depths=(3, 3, 27, 3), channels=(128, 256, 512, 1024))
+
+
+class _TAdaConvNeXt(BaseModule):
+    """What the two networks share: all but the block. See :class:`TAdaConvNeXt`."""
+
+    arch_settings: dict
+    block: type
+    routing_type: str
+
+    def __init__(
+        self,
+        arch: Union[str, dict],
+        num_segments: int,
+        drop_path_rate: float = 0.0,
+        out_indices: Sequence[int] = (3,),
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        partial_bn: bool = False,
+        with_cp: bool = False,
+        routing: Optional[dict] = None,
+        gap_before_final_norm: bool = True,
+        layer_scale_init_value: float = 1e-6,
+        pretrained: Optional[str] = None,
+        in_channels: int = 3,
+        init_cfg: Union[dict, list, None] = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if pretrained and init_cfg:
+            raise ValueError('set backbone.pretrained or backbone.init_cfg, not both')
+        depths, channels, options = self._read_arch(arch)
+        self._check_stages(out_indices, frozen_stages)
+        self.arch = arch
+        self.num_segments = num_segments
+        self.num_frames = (num_segments + 1) // 2  # behind the stem
+        self.num_stages = max(out_indices) + 1
+        self.out_indices = out_indices
+        self.frozen_stages = frozen_stages
+        self.norm_eval = norm_eval
+        self.partial_bn = partial_bn
+        self.gap_before_final_norm = gap_before_final_norm
+        self.pretrained = pretrained
+        routing = {'type': self.routing_type, **options, **(routing or {})}
+        last = max(sum(depths) - 1, 1)
+        rates = [drop_path_rate * i / last for i in range(sum(depths))]
+        stage = CheckpointedStage if with_cp else nn.Sequential
+        self.downsample_layers = nn.ModuleList()
+        self.stages = nn.ModuleList()
+        for i, depth in enumerate(depths[: self.num_stages]):
+            width, before = channels[i], channels[i - 1] if i else in_channels
+            self.downsample_layers.append(_downsampling(before, width, is_stem=i == 0))
+            blocks = [
+                self.block(
+                    width, self.num_frames, routing, rate, layer_scale_init_value
+                )
+                for rate in rates[sum(depths[:i]) :][:depth]
+            ]
+            self.stages.append(stage(*blocks))
+        if self.num_stages == _STAGES:
+            self.norm = ChannelNorm(channels[-1], eps=EPS)
+        # Frozen from the start, so that neither the optimizer nor a
+        # distributed wrapper ever waits for these gradients.
+        self._freeze()
+
+    def _read_arch(self, arch: Union[str, dict]) -> tuple[tuple, tuple, dict]:
+        """Returns depths, channels and the options of the routing functions."""
+        options = arch if isinstance(arch, dict) else self.arch_settings.get(arch, {})
+        options = dict(options)
+        depths, channels = (tuple(options.pop(k, ())) for k in ('depths', 'channels'))
+        keys = self.arch_settings['tiny'].keys()
+        if {len(depths), len(channels)} != {_STAGES} or not options.keys() <= keys:
+            raise ValueError(
+                f'backbone.arch={arch!r} is none of {[*self.arch_settings]}, and no '
+                f'dict of {[*keys]} with four depths and four channels'
+            )
+        return depths, channels, options
+
+    @staticmethod
+    def _check_stages(out_indices: Sequence[int], frozen_stages: int) -> None:
+        if not out_indices or not set(out_indices) <= set(range(_STAGES)):
+            raise ValueError(
+                f'backbone.out_indices={out_indices} must name stages, 0 to 3'
+            )
+        if frozen_stages > max(out_indices) + 1:
+            raise ValueError(
+                f'backbone.frozen_stages={frozen_stages} names a stage that is not '
+                f'there: backbone.out_indices={out_indices} needs '
+                f'{max(out_indices) + 1}'
+            )
+
+    def get(self, name: str, default=None):
+        """Returns an attribute; ``max_testing_views`` asks for num_segments so."""
+        return getattr(self, name, default)
+
+    def forward(self, x: Tensor) -> Union[Tensor, tuple]:
+        is_clip = x.dim() == 5
+        self._check_input(x, is_clip)
+        if not is_clip:
+            x = x.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
+        x = self._stem(x)
+        outs = []
+        for i, stage in enumerate(self.stages):
+            x = stage(x if i == 0 else self.downsample_layers[i](x))
+            if i in self.out_indices:
+                outs.append(self._output(x, i == _STAGES - 1, is_clip))
+        return tuple(outs) if len(outs) > 1 else outs[0]
+
+    def _stem(self, x: Tensor) -> Tensor:
+        """Maps clips (n, c, t, h, w) to frames (n * t', c, h, w) of their layout."""
+        conv, norm = self.downsample_layers[0]
+        frames = conv(x).transpose(1, 2).flatten(0, 1)
+        # Some 3-D convolutions on CPUs lose it.
+        if x.is_contiguous(memory_format=torch.channels_last_3d):
+            frames = frames.contiguous(memory_format=torch.channels_last)
+        return norm(frames)
+
+    def _check_input(self, x: Tensor, is_clip: bool) -> None:
+        t = self.num_segments
+        if is_clip and x.size(2) != t:
+            raise ValueError(
+                f'got clips of {x.size(2)} frames, not num_segments={t}; set clip_len '
+                'in the sampler and backbone.num_segments to the same value'
+            )
+        if not is_clip and x.size(0) % t:
+            raise ValueError(
+                f'got {x.size(0)} frames, not a multiple of num_segments={t}; set '
+                'num_clips in the sampler and backbone.num_segments to the same value'
+            )
+        least = 2 ** (self.num_stages + 1)
+        if min(x.shape[-2:]) < least:
+            raise ValueError(
+                f'got frames of {x.size(-2)} x {x.size(-1)} pixels, the network needs '
+                f'{least} x {least}; set a larger scale in Resize or size in the crop'
+            )
+
+    def _output(self, x: Tensor, is_last: bool, is_clip: bool) -> Tensor:
+        """Gives the output of a stage its norm and the form of the input."""
+        if is_last and self.gap_before_final_norm:
+            clips = x.unflatten(0, (-1, self.num_frames)).transpose(1, 2)
+            x = self.norm(clips.mean((2, 3, 4), keepdim=True))  # (n, c, 1, 1, 1)
+            return x if is_clip else x.squeeze(2)
+        if is_last:
+            x = self.norm(x)
+        if is_clip:
+            x = x.unflatten(0, (-1, self.num_frames)).transpose(1, 2)
+        return x
+
+    # ------------------------------------------------------------- freezing
+
+    def train(self, mode: bool = True) -> '_TAdaConvNeXt':
+        super().train(mode)
+        self._freeze()
+        return self
+
+    def _freeze(self) -> None:
+        if self.frozen_stages >= 0:
+            stages = self.stages[: self.frozen_stages]
+            for module in (*self.downsample_layers[: len(stages) or 1], *stages):
+                module.eval().requires_grad_(False)
+        if self.norm_eval or self.partial_bn:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+
+    # -------------------------------------------------------------- weights
+
+    def init_weights(self) -> None:
+        if self._is_init:
+            super().init_weights()  # which only warns
+            return
+        for module in self.modules():
+            if isinstance(module, (_ConvNd, nn.Linear)):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, (nn.LayerNorm, _BatchNorm)):
+                module.reset_parameters()
+        super().init_weights()
+        rules = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]
+        # A checkpoint of this backbone has calibrations of its own.
+        if not any(r and r['type'] in ('Pretrained', PretrainedInit) for r in rules):
+            for stage in self.stages:
+                for block in stage:
+                    block.init_identity()
+        if self.pretrained:
+            load_imagenet_weights(self, self.pretrained)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+        """Refuses the checkpoint of another network.
+
+        mmengine loads checkpoints loosely and would only log the difference.
+        """
+        check_checkpoint(self, state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _downsampling(in_channels: int, channels: int, is_stem: bool) -> nn.Sequential:
+    if is_stem:
+        conv = nn.Conv3d(in_channels, channels, (3, 4, 4), (2, 4, 4), (1, 0, 0))
+        return nn.Sequential(conv, ChannelNorm(channels, eps=EPS))
+    conv = nn.Conv2d(in_channels, channels, 2, stride=2)
+    return nn.Sequential(ChannelNorm(in_channels, eps=EPS), conv)
+
+
+@MODELS.register_module()
+class TAdaConvNeXt(_TAdaConvNeXt):
+    """ConvNeXt with calibrated depthwise convolutions.
+
+    The stem halves the number of frames: its convolution sees three frames and
+    has stride 2 in time, so t' = ceil(t / 2) frames come out. With ImageNet
+    weights a new network is, for every other frame, the image network. The
+    authors released no weights, and results of the size 'tiny' only.
+
+    Args:
+        arch: 'tiny', 'small', or ``dict(depths=..., channels=...)`` with four
+            numbers each.
+        num_segments: Number T of frames of the clips that come in.
+        drop_path_rate: Stochastic depth: how often, in training, the last block
+            is skipped by a clip. For the others it grows linearly from zero.
+        out_indices: Stages whose output is returned, 0 being the first. Stages
+            behind the last of them are not built. Only the last stage's output
+            is normalised.
+        frozen_stages: The stem (0 or more) and this many stages, each with the
+            downsampling before it, are frozen; -1 freezes nothing. The final
+            norm is never frozen.
+        norm_eval: Whether batch norms keep their statistics. The only ones are
+            those of the routing functions, which small batches make noisy.
+        partial_bn: The same, as ConvNeXt has no batch norms to freeze.
+        with_cp: Whether to recompute activations in the backward pass instead
+            of keeping them.
+        routing: Arguments of :class:`~mmtemporal.models.layers.ConvRouting`,
+            such as ``dict(norm='ln')``. Which of the two norms the paper's
+            results were made with is not known.
+        gap_before_final_norm: Whether the last stage's output is the mean of
+            the clip, normalised, instead of a normalised map for each frame.
+        layer_scale_init_value: Initial value of the scales of the blocks.
+        pretrained: An ImageNet checkpoint of ConvNeXt, of Facebook,
+            torchvision, timm or mmpretrain, a file or a URL.
+        in_channels: Number of channels of a frame.
+        init_cfg: Initialisation by mmengine's rules;
+            ``dict(type='Pretrained', checkpoint=...)`` loads a checkpoint of
+            this backbone.
+
+    Shape:
+        - input: (n, 3, t, h, w), as ``Recognizer3D`` gives it; or
+          (n * t, 3, h, w), the frames of a clip being consecutive rows
+        - output: (n, c, 1, 1, 1) or (n, c, 1, 1) for the last stage, which
+          without ``gap_before_final_norm`` and for the others is
+          (n, c, t', h', w') or (n * t', c, h', w'); a tuple for several
+          ``out_indices``
+
+    Raises:
+        ValueError: An argument does not fit, clips do not have
+            ``num_segments`` frames, frames are too small, or a checkpoint is
+            of another network.
+    """
+
+    arch_settings = dict(tiny=_TINY, small=_SMALL)
+    block = TAdaConvNeXtBlock
+    routing_type = 'conv'
+
+
+@MODELS.register_module()
+class TAdaConvNeXtV2(_TAdaConvNeXt):
+    """TAdaConvNeXt with temporal attention and temporal aggregation.
+
+    As the authors' release it has QuickGELU in the place of GELU, so that with
+    ImageNet weights a new network is near the image network, not equal to it.
+
+    Args:
+        arch: 'tiny', 'small', 'base', or ``dict(depths=..., channels=...,
+            head_dim=...)``; see ``routing`` for the last.
+        routing: Arguments of
+            :class:`~mmtemporal.models.layers.AttentionRouting`. Half the
+            channels of every stage must be a multiple of ``head_dim``.
+        **kwargs: See :class:`TAdaConvNeXt`, as for Shape and Raises.
+    """
+
+    arch_settings = dict(
+        tiny=dict(_TINY, head_dim=48),
+        small=dict(_SMALL, head_dim=48),
+        base=dict(_BASE, head_dim=64),
+    )
+    block = TAdaConvNeXtV2Block
+    routing_type = 'attention'
