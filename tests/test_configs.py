@@ -15,11 +15,14 @@ REPOSITORY = Path(__file__).parents[1]
 CONFIGS = sorted((REPOSITORY / 'configs' / 'recognition').rglob('*.py'))
 BASES = sorted((REPOSITORY / 'configs' / '_base_').rglob('*.py'))
 METAFILES = sorted((REPOSITORY / 'configs').rglob('metafile.yml'))
-# algorithm _ pretrain-backbone _ gpus x batch - frames - epochs _ data - modality
+# algorithm _ pretrain-backbone _ gpus x batch - frames - epochs _ data - modality,
+# where the frames are clip length x interval x clips, or u and the number of frames
+# that UniformSample takes.
 GRAMMAR = re.compile(
-    r'[a-z0-9]+_[a-z0-9-]+-[a-z0-9]+_\d+xb\d+-(dense-)?\d+x\d+x\d+-\d+e'
+    r'[a-z0-9]+_[a-z0-9-]+-[a-z0-9]+_\d+xb\d+-((dense-)?\d+x\d+x\d+|u\d+)-\d+e'
     r'_[a-z0-9]+-[a-z]+'
 )
+SAMPLERS = ('SampleFrames', 'UniformSample', 'mmtemporal.SampleWindows')
 
 
 def relative(path):
@@ -52,22 +55,25 @@ def test_config(path, tmp_path):
     assert cfg.train_dataloader.batch_size == batch
     assert cfg.auto_scale_lr.base_batch_size == gpus * batch
     assert cfg.train_cfg.max_epochs == int(re.search(r'-(\d+)e_', path.stem)[1])
-    clip_len, interval, clips = map(
-        int, re.search(r'-(\d+)x(\d+)x(\d+)-', path.stem).groups()
-    )
-    for pipeline in (cfg.train_pipeline, cfg.test_pipeline):
-        (sampler,) = (step for step in pipeline if 'SampleFrames' in step.type)
-        assert sampler.clip_len == clip_len
-        assert sampler.frame_interval == interval
-        assert sampler.num_clips == clips
+    frames = [sampler_of(cfg[f'{split}_pipeline']) for split in ('train', 'test')]
+    assert frames == [re.search(r'_\d+xb\d+-(.+)-\d+e_', path.stem)[1]] * 2
     if cfg.model.backbone.type.startswith('mmtemporal.'):
-        assert cfg.model.backbone.num_segments == clips
-        assert cfg.model.cls_head.num_segments == clips
+        segments = int(re.search(r'(\d+)$', frames[0])[1])
+        assert cfg.model.backbone.num_segments == segments
+        assert cfg.model.cls_head.get('num_segments', segments) == segments
     cfg.dump(tmp_path / 'config.py')
     assert Config.fromfile(tmp_path / 'config.py').to_dict() == cfg.to_dict()
     build(cfg)
     dataset = cfg.train_dataloader.dataset
     assert DATASETS.get(dataset.type)
+
+
+def sampler_of(pipeline):
+    """Returns what a pipeline samples, as names of configs have it."""
+    (sampler,) = (step for step in pipeline if step.type in SAMPLERS)
+    if sampler.type == 'UniformSample':
+        return f'u{sampler.clip_len}'
+    return f'{sampler.clip_len}x{sampler.get("frame_interval", 1)}x{sampler.num_clips}'
 
 
 def test_every_config_has_one_entry_and_every_index_line_a_file():
@@ -107,6 +113,10 @@ def count_multiply_adds(model, cfg, size):
         def forward(self, x):
             return self.model(x, stage='head')
 
-    (sampler,) = (step for step in cfg.test_pipeline if 'SampleFrames' in step.type)
-    shape = (sampler.num_clips * sampler.clip_len, 3, *size)
+    (sampler,) = (step for step in cfg.test_pipeline if step.type in SAMPLERS)
+    clips, frames = sampler.get('num_clips', 1), sampler.clip_len
+    if cfg.model.data_preprocessor.format_shape == 'NCTHW':
+        shape = (clips, 3, frames, *size)
+    else:
+        shape = (clips * frames, 3, *size)
     return get_model_complexity_info(Scores(), shape, show_table=False)['flops']

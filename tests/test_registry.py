@@ -3,10 +3,11 @@
 import pytest
 import torch
 from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 from mmengine.registry import DefaultScope
 
-from mmtemporal.registry import MODELS, TRANSFORMS
+from mmtemporal.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS, TRANSFORMS
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def scratch(monkeypatch):
     ('node', 'root', 'location'),
     [
         (MODELS, ROOT_MODELS, 'mmtemporal.models'),
+        (OPTIM_WRAPPER_CONSTRUCTORS, ROOT_CONSTRUCTORS, 'mmtemporal.engine'),
         (TRANSFORMS, ROOT_TRANSFORMS, 'mmtemporal.datasets.transforms'),
     ],
 )

@@ -21,9 +21,10 @@ from mmtemporal.datasets import MIRRORED_LABELS, make_motion_clips
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'recognition'
 # The plain baseline first.
+RESNETS = ('tsn', 'tanet', 'tin', 'tdn', 'tada2d')
 METHODS = {
-    method: next((CONFIGS / method).glob('*_scratch-r18_*_motionclips-rgb.py'))
-    for method in ('tsn', 'tanet', 'tin', 'tdn', 'tada2d')
+    method: next((CONFIGS / method).glob('*_motionclips-rgb.py'))
+    for method in (*RESNETS, 'tadaconvnext')
 }
 
 
@@ -36,18 +37,18 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=['tanet'],
         choices=['all', *METHODS],
-        help='the networks to compare',
+        help='the networks to compare; all: those on ResNet-18',
     )
     parser.add_argument('--work-dir', type=Path, default='work_dirs/quickstart')
     parser.add_argument('--data', type=Path, default='data/motion_clips')
     parser.add_argument('--train-clips', type=int, default=1200)
     parser.add_argument('--val-clips', type=int, default=240)
-    parser.add_argument('--epochs', type=int, default=5)
+    parser.add_argument('--epochs', type=int, help='instead of those of the config')
     args = parser.parse_args()
-    if args.epochs < 2:
+    if args.epochs is not None and args.epochs < 2:
         parser.error(f'--epochs {args.epochs}: the first one is the warm-up, give 2')
     if 'all' in args.methods:
-        args.methods = list(METHODS)
+        args.methods = list(RESNETS)
     return args
 
 
@@ -59,8 +60,9 @@ def make_settings(method: str, args: argparse.Namespace) -> Config:
         dataset = cfg[f'{name}_dataloader'].dataset
         dataset.ann_file = str(data / Path(dataset.ann_file).name)
         dataset.data_prefix.video = str(data)
-    cfg.train_cfg.max_epochs = args.epochs
-    cfg.param_scheduler[-1].end = args.epochs
+    if args.epochs is not None:
+        cfg.train_cfg.max_epochs = args.epochs
+        cfg.param_scheduler[-1].end = args.epochs
     return cfg
 
 
@@ -101,15 +103,16 @@ def train_and_test(method: str, args: argparse.Namespace) -> dict:
     cfg = make_settings(method, args)
     settings = prepare(work_dir, cfg)
     predictions = work_dir / 'predictions.pkl'
+    last = work_dir / f'epoch_{cfg.train_cfg.max_epochs}.pth'
     if not predictions.exists():
-        if not (work_dir / f'epoch_{args.epochs}.pth').exists():
+        if not last.exists():
             run_tool('train', settings, '--work-dir', work_dir, '--resume')
         (best,) = work_dir.glob('best_acc_top1_epoch_*.pth')
         run_tool('test', settings, best, '--work-dir', work_dir, '--dump', predictions)
     return dict(
         method=method,
         **accuracy(predictions),
-        parameters=count_parameters(work_dir / f'epoch_{args.epochs}.pth'),
+        parameters=count_parameters(last),
         seconds=seconds_per_iteration(work_dir),
     )
 
@@ -143,7 +146,7 @@ def seconds_per_iteration(work_dir: Path) -> float:
 
 
 def print_table(rows: list) -> None:
-    table = Table(title='Motion clips, ResNet-18, 8 frames')
+    table = Table(title='Motion clips')
     for heading in (
         'method',
         'top-1',

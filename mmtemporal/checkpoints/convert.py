@@ -1,5 +1,6 @@
 """Recognises a foreign state dict and renames it."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Callable, NamedTuple, Optional
 
@@ -35,6 +36,11 @@ def _keep_name(name: str) -> Optional[str]:
     return name if name.startswith(('backbone.', 'cls_head.')) else None
 
 
+def _is_own(name: str) -> bool:
+    """Tells whether a name belongs to a TDN or TAda recognizer of this package."""
+    return re.match(r'backbone\..*\.(ltdm|routing)\.', name) is not None
+
+
 _FORMATS = (
     Format('TANet of its authors', tanet.is_official, tanet.rename_official),
     Format('TIN of its authors', tin.is_official, tin.rename_official),
@@ -53,6 +59,7 @@ _FORMATS = (
     ),
     Format('TANet of the MMAction2 zoo', tanet.is_zoo, _keep_name),
     Format('TIN of the MMAction2 zoo', tin.is_zoo, _keep_name),
+    Format('a network of this package', _is_own, _keep_name),
 )
 
 _CLASSIFIER = ('cls_head.fc_cls.weight', 'cls_head.fc_cls.bias')
@@ -66,7 +73,7 @@ def convert_state_dict(
     Known are the releases of the authors of TAM (``liu-zhy/temporal-adaptive-module``),
     TIN (``deepcs233/TIN``, X-Temporal), TDN (``MCG-NJU/TDN``) and TAda
     (``alibaba-mmai-research/TAdaConv``), and the TANet and TIN checkpoints of
-    MMAction2's model zoo, whose names are ours.
+    MMAction2's model zoo, whose names are ours. Our own are returned as they are.
 
     Args:
         state_dict: Tensors by name, with or without the ``module.`` of a
