@@ -14,7 +14,7 @@ from torch import nn
 
 # Those that take single frames, and all.
 FRAME_METHODS = ('TANet', 'TIN')
-METHODS = (*FRAME_METHODS, 'TDN', 'TAda2D')
+METHODS = (*FRAME_METHODS, 'TDN', 'TAda2D', 'TAdaConvNeXtV2')
 T = 4
 # The least multiple of 4 that TDN takes.
 SIZE = 36
@@ -25,7 +25,8 @@ ITERATIONS = NUM_TRAIN // BATCH
 
 def shipped_config(name):
     """Finds the shipped config that trains a backbone on the motion clips."""
-    return sorted(CONFIGS.glob(f'recognition/{name.lower()}/*motionclips*.py'))[0]
+    (path,) = CONFIGS.glob(f'recognition/*/{name.lower()}_*motionclips*.py')
+    return path
 
 
 def small_config(name, data_root, workers=0):
@@ -33,7 +34,7 @@ def small_config(name, data_root, workers=0):
     cfg = Config.fromfile(shipped_config(name))
     cfg.merge_from_dict(
         {
-            'model.backbone': dict(depth=18, num_segments=T),
+            'model.backbone.num_segments': T,
             'model.cls_head': dict(in_channels=512, dropout_ratio=0.0),
             'train_cfg.max_epochs': 1,
             'default_hooks.logger.interval': 1,

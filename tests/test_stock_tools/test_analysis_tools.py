@@ -12,14 +12,19 @@ from mmengine.registry import init_default_scope
 from parity import CONFIGS
 from stock_config import run_tool
 
-# Base config, and the options of a clip's shape: frames, and channels of the batch.
 BASE_CONFIGS = {
     'TANet': 'tanet_r50',
     'TIN': 'tin_r50',
     'TDN': 'tdn_r50',
     'TAda2D': 'tada2d_r50',
+    'TAdaConvNeXtV2': 'tadaconvnextv2_tiny',
 }
-SHAPES = {'TDN': (8, 3, 5, 64, 64), 'TAda2D': (1, 3, 8, 64, 64)}
+# Of a clip, for those that do not take single frames.
+SHAPES = {
+    'TDN': (8, 3, 5, 64, 64),
+    'TAda2D': (1, 3, 8, 64, 64),
+    'TAdaConvNeXtV2': (1, 3, 16, 64, 64),
+}
 T = 8
 IMAGE = 224
 

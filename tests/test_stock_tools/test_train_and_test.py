@@ -28,6 +28,7 @@ OWN_KEYS = {
     'TIN': 'backbone.layer4.1.conv1.conv.net1.offset_net.fc2.bias',
     'TDN': 'backbone.layer4.1.ltdm.expand.weight',
     'TAda2D': 'backbone.layer4.1.conv1.conv.routing.b.weight',
+    'TAdaConvNeXtV2': 'backbone.stages.3.0.dwconv.routing.proj.weight',
 }
 
 
@@ -37,7 +38,8 @@ def assert_trained(checkpoint, name, epochs=1, iterations=ITERATIONS):
     assert checkpoint['meta']['iter'] == iterations
     state = checkpoint['state_dict']
     assert {key for key in OWN_KEYS.values() if key in state} == {OWN_KEYS[name]}
-    assert state['backbone.conv1.bn.num_batches_tracked'] == iterations
+    counter = 'backbone.conv1.bn.num_batches_tracked'  # ConvNeXt has none
+    assert state.get(counter, iterations) == iterations
     # AdamW keeps moments of the parameters that ever got a gradient. It may be zero
     # behind a ReLU, of which an offset net has T.
     optimizer = checkpoint['optimizer']
@@ -52,8 +54,8 @@ def test_train(trained, name):
     assert_trained(torch.load(trained.checkpoint), name)
     losses = [record['loss'] for record in train_records(trained.work_dir)]
     assert len(losses) == ITERATIONS
-    # Eight classes, and a classifier that starts near zero.
-    assert math.isclose(losses[0], math.log(NUM_CLASSES), rel_tol=0.05)
+    # Eight classes, and a classifier whose scores start small.
+    assert math.isclose(losses[0], math.log(NUM_CLASSES), rel_tol=0.1)
     assert all(map(math.isfinite, losses))
     assert 'acc/top1' in logged(trained.work_dir)[-1]
     assert 'unexpected key' not in trained.output
