@@ -41,9 +41,10 @@ def test_temporal_networks_learn_order_and_tsn_cannot(folder, method):
 
 
 def test_all_are_the_networks_on_resnet18(monkeypatch):
-    monkeypatch.setattr(sys, 'argv', ['quickstart.py', '--methods', 'all'])
+    arguments = ['quickstart.py', '--methods', 'tin', 'all', 'tadaconvnext']
+    monkeypatch.setattr(sys, 'argv', arguments)
     methods = runpy.run_path(str(TOOL))['parse_args']().methods
-    assert methods == ['tsn', 'tanet', 'tin', 'tdn', 'tada2d']
+    assert methods == ['tin', 'tsn', 'tanet', 'tdn', 'tada2d', 'tadaconvnext']
 
 
 @pytest.mark.slow

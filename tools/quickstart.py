@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -47,8 +48,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.epochs is not None and args.epochs < 2:
         parser.error(f'--epochs {args.epochs}: the first one is the warm-up, give 2')
-    if 'all' in args.methods:
-        args.methods = list(RESNETS)
+    expanded = (RESNETS if name == 'all' else [name] for name in args.methods)
+    args.methods = list(dict.fromkeys(chain.from_iterable(expanded)))
     return args
 
 
