@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .autocast import without_autocast
+
 
 def temporal_mix(
     x: Tensor,
@@ -57,7 +59,7 @@ def temporal_mix(
         )
     frames = x.unflatten(0, (-1, num_segments))
     # Products in lower precision would change the dtype that the caller sees.
-    with torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x):
         if taps is not None:
             _check_taps(taps, frames)
             mixed = _mix_taps(frames, taps.to(x.dtype))

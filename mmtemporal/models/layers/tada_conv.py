@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmtemporal.ops import without_autocast
+
 from .temporal_routing import AttentionRouting, ConvRouting
 
 _ROUTINGS = {'conv': ConvRouting, 'attention': AttentionRouting}
@@ -267,7 +269,7 @@ def _calibrate(conv: nn.Module, x: Tensor) -> tuple[Tensor, Optional[Tensor]]:
         - output: how far the calibrations are from one, (n, t, c); and the
           calibrated bias, (n or 1, t or 1, out_channels), or None
     """
-    with torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x):
         means = x.mean((3, 4), dtype=conv.routing.b.weight.dtype)
         alpha, beta = conv.routing(means.transpose(1, 2))
         if beta is not None:

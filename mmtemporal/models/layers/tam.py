@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmtemporal.ops import temporal_mix
+from mmtemporal.ops import temporal_mix, without_autocast
 
 # Which branches a variant has: (adaptive kernel, importance map).
 _VARIANTS = {
@@ -144,7 +144,7 @@ class TAM(nn.Module):
         if self.variant == 'pool':
             return x.new_full((1, self.kernel_size, 1, 1), 1 / self.kernel_size)
         dtype = next(self.parameters()).dtype
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             # (n * t, c) -> (n, c, t)
             means = x.mean((2, 3), dtype=dtype)
             means = means.unflatten(0, (-1, self.num_segments)).transpose(1, 2)

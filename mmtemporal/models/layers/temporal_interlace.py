@@ -6,7 +6,7 @@ Paper: Temporal Interlacing Network (AAAI 2020), https://arxiv.org/abs/2001.0649
 import torch
 from torch import Tensor, nn
 
-from mmtemporal.ops import temporal_mix
+from mmtemporal.ops import temporal_mix, without_autocast
 
 # The sigmoid of this is 0.625, so with a scale of 4 every learnt offset starts
 # near half a frame, and with the paper's scale of T = 8 at one frame.
@@ -145,7 +145,7 @@ class TemporalInterlace(nn.Module):
             - output: (n, groups, t, t), indexed by output and source frame
         """
         t = self.num_segments
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             # (n * t, c) -> (n, c, t)
             means = x.mean((2, 3), dtype=self.weight_net.conv.weight.dtype)
             means = means.unflatten(0, (-1, t)).transpose(1, 2)

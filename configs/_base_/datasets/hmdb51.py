@@ -1,0 +1,42 @@
+# HMDB-51, split 1, prepared as MMAction2's tools/data/hmdb51 does it.
+data_root = 'data/hmdb51'
+num_classes = 51
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file=f'{data_root}/hmdb51_train_split_1_videos.txt',
+        data_prefix=dict(video=f'{data_root}/videos'),
+    ),
+)
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file=f'{data_root}/hmdb51_val_split_1_videos.txt',
+        data_prefix=dict(video=f'{data_root}/videos'),
+        test_mode=True,
+    ),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file=f'{data_root}/hmdb51_val_split_1_videos.txt',
+        data_prefix=dict(video=f'{data_root}/videos'),
+        test_mode=True,
+    ),
+)
+
+val_evaluator = dict(type='AccMetric')
+test_evaluator = val_evaluator

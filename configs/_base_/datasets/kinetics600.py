@@ -1,0 +1,42 @@
+# Kinetics-600, prepared as MMAction2's tools/data/kinetics does it.
+data_root = 'data/kinetics600'
+num_classes = 600
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file=f'{data_root}/kinetics600_train_list_videos.txt',
+        data_prefix=dict(video=f'{data_root}/videos'),
+    ),
+)
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file=f'{data_root}/kinetics600_val_list_videos.txt',
+        data_prefix=dict(video=f'{data_root}/videos'),
+        test_mode=True,
+    ),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file=f'{data_root}/kinetics600_val_list_videos.txt',
+        data_prefix=dict(video=f'{data_root}/videos'),
+        test_mode=True,
+    ),
+)
+
+val_evaluator = dict(type='AccMetric')
+test_evaluator = val_evaluator
