@@ -1,8 +1,5 @@
 """Temporally-adaptive convolutions against a kernel for every frame."""
 
-import re
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -126,13 +123,6 @@ def test_windows_have_the_calibration_of_their_output_frame(kernel, stride, cali
         scaled = x * alpha.transpose(1, 2)[..., None, None]
         plain = layer._conv_forward(scaled, layer.weight, None)
         assert (with_bias(plain, layer.bias, beta) - expected).abs().max() > 0.01
-
-
-def test_the_example_of_the_documentation():
-    readme = Path(__file__).parents[2] / 'configs/recognition/tada2d/README.md'
-    (code,) = re.findall(r'```python\n(.+?)```', readme.read_text(), re.DOTALL)
-    assert 'TAdaConv2d(64, 64, 3' in code
-    exec(code, {})
 
 
 def test_a_new_layer_is_the_convolution_that_it_replaces():
