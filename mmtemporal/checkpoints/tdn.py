@@ -55,18 +55,24 @@ def rename_official(name: str) -> Optional[str]:
     return rename_resnet(name)
 
 
+def is_unused(name: str) -> bool:
+    """Tells whether a name is of the stem that the difference stem was made of."""
+    return '.conv1_temp' in name
+
+
 def fold_biases(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Removes what our TDN has no place for, without changing the network.
+    """Removes the biases, which our TDN lacks, without changing the network.
 
     A batch norm follows every biased convolution of the release, so that the
-    bias can be taken off its running mean. The third stem served as the source
-    of the difference stem and is never used.
+    bias can be taken off its running mean.
     """
-    tensors = {k: v for k, v in tensors.items() if '.conv1_temp' not in k}
+    tensors = dict(tensors)
     for name in list(tensors):
         norm = re.sub(r'conv(\d)\.bias$', r'bn\1', name)
         norm = re.sub(r'downsample\.0\.bias$', 'downsample.1', norm)
         if norm != name:
             mean = f'{norm}.running_mean'
+            if mean not in tensors:
+                raise ValueError(f'{name} cannot be folded: there is no {mean}')
             tensors[mean] = tensors[mean] - tensors.pop(name)
     return tensors

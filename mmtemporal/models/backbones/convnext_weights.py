@@ -7,6 +7,7 @@ from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
 from .checkpoint_report import read_pretrained, summarise
+from .recognizer_checkpoint import is_recognizer, load_recognizer, take_backbone
 
 _STEM = 'downsample_layers.0.0.weight'
 
@@ -60,12 +61,19 @@ def load_imagenet_weights(backbone: nn.Module, path: str) -> None:
     Args:
         backbone: A network with Facebook's names, freshly initialised.
         path: A checkpoint of Facebook's release, torchvision, timm or
-            mmpretrain, a file or a URL.
+            mmpretrain, a file or a URL; or that of a recognizer with this
+            backbone, which is loaded as it is.
 
     Raises:
         ValueError: The file cannot be read, or is not of this network.
     """
-    source = _read(path)
+    checkpoint = read_pretrained(path)
+    tensors = checkpoint.get('model', checkpoint.get('state_dict', checkpoint))
+    # mmpretrain's image networks have a backbone, too.
+    if is_recognizer(tensors) and any('.routing.' in name for name in tensors):
+        load_recognizer(backbone, tensors)
+        return
+    source = {facebook_name(name): tensor for name, tensor in tensors.items()}
     fresh, missing, misshapen, loaded = [], [], [], set()
     for key, value in backbone.state_dict(keep_vars=True).items():
         if re.search(r'\.(routing|norm_avg)\.', key):
@@ -97,13 +105,6 @@ def load_imagenet_weights(backbone: nn.Module, path: str) -> None:
     )
 
 
-def _read(path: str) -> dict[str, Tensor]:
-    """Returns the tensors of a file under Facebook's names."""
-    checkpoint = read_pretrained(path)
-    tensors = checkpoint.get('model', checkpoint.get('state_dict', checkpoint))
-    return {facebook_name(name): tensor for name, tensor in tensors.items()}
-
-
 def _fit(key: str, tensor: Tensor, value: Tensor) -> Optional[Tensor]:
     """Gives a tensor the shape of ours, or returns None if it cannot have it."""
     if key == _STEM:
@@ -132,13 +133,16 @@ def check_checkpoint(backbone: nn.Module, state_dict: dict, prefix: str) -> None
 
     Args:
         backbone: The network that the checkpoint is being loaded into.
-        state_dict: The tensors of the checkpoint.
+        state_dict: The tensors of the checkpoint. Those of a whole recognizer are
+            reduced to those of its backbone, if this is what is being loaded.
         prefix: What comes before the names of those of the backbone.
 
     Raises:
         ValueError: The checkpoint has some of the blocks of a ConvNeXt, but not
             all tensors of this one.
     """
+    if not prefix:
+        take_backbone(backbone, state_dict)
     own = backbone.state_dict(prefix=prefix)
     name, last = type(backbone).__name__, backbone.num_stages - 1
     blocks = re.compile(re.escape(prefix) + rf'stages\.[0-{last}]\.\d+\.')

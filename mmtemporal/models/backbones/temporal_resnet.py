@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .checkpoint_report import read_pretrained, summarise
 from .checkpointed_stage import CheckpointedStage
+from .recognizer_checkpoint import is_recognizer, load_recognizer, take_backbone
 
 
 class TemporalResNet(ResNet):
@@ -46,7 +47,8 @@ class TemporalResNet(ResNet):
         **kwargs: Arguments of mmaction2's ``ResNet``: ``pretrained``,
             ``out_indices``, ``num_stages``, ``norm_cfg``, ``init_cfg``, ...
             ``pretrained`` is a ResNet checkpoint in torchvision's layout, a
-            file or ``torchvision://resnet50``; with
+            file or ``torchvision://resnet50``, or that of a recognizer with
+            this backbone, its authors' release too; with
             ``torchvision_pretrain=False`` one of this backbone.
 
     Shape:
@@ -171,6 +173,9 @@ class TemporalResNet(ResNet):
         """Loads a ResNet in torchvision's layout and logs what it did."""
         checkpoint = read_pretrained(self.pretrained)
         source = dict(checkpoint.get('state_dict', checkpoint))
+        if is_recognizer(source):
+            load_recognizer(self, source)
+            return
         fresh, made, missing, misshapen, loaded = [], [], [], [], set()
         for key, value in self.state_dict(keep_vars=True).items():
             name = self._torchvision_name(key)
@@ -227,6 +232,8 @@ class TemporalResNet(ResNet):
 
         mmengine loads checkpoints loosely and would only log the difference.
         """
+        if not prefix:
+            take_backbone(self, state_dict)
         self._check_checkpoint(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
 

@@ -1,0 +1,117 @@
+"""Whether a state dict fits the recognizer of a config, and what to change there."""
+
+import re
+from pathlib import Path
+from typing import Optional
+
+from mmaction.apis import init_recognizer
+from mmaction.models.backbones.resnet import Bottleneck, ResNet
+from mmengine import Config
+from torch import Tensor, nn
+
+from mmtemporal.models.backbones import TAdaConvNeXtV2
+
+from .convert import shorten
+
+
+def build_model(config: Path, options: Optional[dict] = None) -> nn.Module:
+    """Builds the recognizer of a config, and loads nothing that the config names.
+
+    Args:
+        config: The file.
+        options: Changes to the config, as of ``--cfg-options``.
+
+    Returns:
+        The recognizer, with its config as ``cfg``.
+
+    Raises:
+        ValueError: The config cannot be read or its model cannot be built.
+    """
+    # A config is a program: it can fail in any way.
+    try:
+        cfg = Config.fromfile(config)
+        cfg.merge_from_dict(options or {})
+        return init_recognizer(cfg, device='cpu')
+    except Exception as error:
+        raise ValueError(f'cannot build the model of {config}: {error!r}') from error
+
+
+def load_strictly(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Loads all tensors into all places of a recognizer.
+
+    Counters of batch norms may be missing, as they are in files from before torch
+    0.4.1.
+
+    Raises:
+        ValueError: Something is missing, left over or of another shape. The
+            message names the keys of the config.
+    """
+    own = model.state_dict()
+    missing = [
+        name
+        for name in own
+        if name not in tensors and not name.endswith('num_batches_tracked')
+    ]
+    unknown = [name for name in tensors if name not in own]
+    misshapen = [
+        f'{name} {tuple(x.shape)} instead of {tuple(own[name].shape)}'
+        for name, x in tensors.items()
+        if name in own and own[name].shape != x.shape
+    ]
+    if missing or unknown or misshapen:
+        faults = {
+            'missing': missing,
+            'without a place': unknown,
+            'of another shape': misshapen,
+        }
+        listed = [f'{shorten(v)} {k}' for k, v in faults.items() if v]
+        raise ValueError(
+            f'the checkpoint does not fit the model: {"; ".join(listed)}. '
+            f'{_advise(own, tensors)}'
+        )
+    model.load_state_dict(tensors, strict=True)
+
+
+def _advise(own: dict, tensors: dict) -> str:
+    """Says which keys of the config contradict the checkpoint."""
+    ours, theirs = describe(own), describe(tensors)
+    changes = [
+        f'{key}={value!r} (now {ours[key]!r})'
+        for key, value in theirs.items()
+        if key in ours and ours[key] != value
+    ]
+    if changes:
+        return f'Set {", ".join(changes)}, in the config or by --cfg-options'
+    return 'Give a config whose model.backbone is the network of the checkpoint'
+
+
+def describe(tensors: dict[str, Tensor]) -> dict[str, object]:
+    """Returns what the tensors of a recognizer tell about its config."""
+    found = {}
+    for name, tensor in tensors.items():
+        if name == 'cls_head.fc_cls.weight':
+            found['model.cls_head.num_classes'] = tensor.size(0)
+            found['model.cls_head.in_channels'] = tensor.size(1)
+        elif name.endswith(('.tam.G.0.weight', '.offset_net.fc1.weight')):
+            # (alpha * t, t) and (t, t)
+            found['model.backbone.num_segments'] = tensor.size(1)
+    blocks = _count_blocks(r'backbone\.layer(\d)\.(\d+)\.', tensors)
+    is_deep = any('.conv3.' in name for name in tensors)
+    for depth, (block, counts) in ResNet.arch_settings.items():
+        if counts == blocks and (block is Bottleneck) == is_deep:
+            found['model.backbone.depth'] = depth
+    blocks = _count_blocks(r'backbone\.stages\.(\d)\.(\d+)\.', tensors)
+    width = tensors.get('backbone.stages.0.0.gamma', ())
+    for arch, options in TAdaConvNeXtV2.arch_settings.items():
+        if options['depths'] == blocks and options['channels'][0] == len(width):
+            found['model.backbone.arch'] = arch
+    return found
+
+
+def _count_blocks(pattern: str, names: dict) -> tuple[int, ...]:
+    """Counts the blocks of each stage."""
+    last = {}
+    for match in filter(None, (re.match(pattern, name) for name in names)):
+        stage, block = int(match[1]), int(match[2])
+        last[stage] = max(block, last.get(stage, 0))
+    return tuple(last[stage] + 1 for stage in sorted(last))

@@ -1,0 +1,83 @@
+"""Lets mmengine load the authors' checkpoints as they are."""
+
+import sys
+from functools import wraps
+from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Callable
+
+from mmengine.logging import print_log
+
+from .convert import convert, find_tensors, recognise
+
+_LOADERS = 'mmengine.runner.checkpoint'
+
+
+def accept_foreign_files() -> None:
+    """Converts the authors' checkpoints, and no others, whenever mmengine reads one.
+
+    So ``load_from``, ``init_cfg``, ``pretrained``, ``test.py`` and inference take
+    files and URLs of the authors' releases. Two loaders of mmengine are replaced by
+    ones that call them, by the means that mmengine has for it. This waits for the
+    import of its runner, which is slow and needs OpenCV. A second call changes
+    nothing.
+    """
+    if _LOADERS in sys.modules:
+        _replace_loaders(sys.modules[_LOADERS])
+    elif not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _AfterImport())
+
+
+class _AfterImport(MetaPathFinder):
+    """Replaces the loaders as soon as they are there."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != _LOADERS:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(fullname)
+        run = spec.loader.exec_module
+
+        def run_and_replace(module: ModuleType) -> None:
+            run(module)
+            _replace_loaders(module)
+
+        spec.loader.exec_module = run_and_replace
+        return spec
+
+
+def _replace_loaders(module: ModuleType) -> None:
+    for prefixes, load in (
+        ('', module.load_from_local),
+        (('http://', 'https://'), module.load_from_http),
+    ):
+        module.CheckpointLoader.register_scheme(prefixes, _converting(load), force=True)
+
+
+def _converting(load: Callable) -> Callable:
+    @wraps(load)
+    def load_and_convert(filename: str, *args, **kwargs) -> object:
+        return convert_if_foreign(load(filename, *args, **kwargs), filename)
+
+    return load_and_convert
+
+
+def convert_if_foreign(checkpoint: object, filename: str) -> object:
+    """Returns a checkpoint in our names if it is of the authors, else as it is.
+
+    Raises:
+        ValueError: It is of the authors, but not whole.
+    """
+    try:
+        kind = recognise(find_tensors(checkpoint))
+    except ValueError:
+        return checkpoint
+    if 'authors' not in kind.sources:
+        return checkpoint
+    try:
+        conversion = convert(checkpoint)
+    except ValueError as error:
+        raise ValueError(f'{filename}: {error}') from None
+    print_log(f'{filename} is of {conversion}', logger='current')
+    return dict(state_dict=conversion.tensors, meta={})

@@ -1,0 +1,232 @@
+"""Makes a file for others of a training checkpoint: weights and plain metadata."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import mmaction
+import mmengine
+import numpy as np
+import torch
+from mmengine import Config
+from mmengine.runner.checkpoint import weights_to_cpu
+from torch import Tensor, nn
+
+import mmtemporal
+from mmtemporal.analysis import count_multiply_adds
+
+from .files import read_checkpoint
+from .fit import build_model, load_strictly
+
+# Constants of the config, which old checkpoints hold among the weights.
+_CONSTANTS = ('data_preprocessor.mean', 'data_preprocessor.std')
+
+
+class Published(NamedTuple):
+    """A published model.
+
+    Attributes:
+        file: Where it is.
+        averaged: Whether its weights are the moving average over the training.
+        cfg: Its config.
+        shape: Shape of one input, without the batch.
+        flops: Multiply-adds for one input of a recognizer, else None.
+        parameters: Number of parameters.
+    """
+
+    file: Path
+    averaged: bool
+    cfg: Config
+    shape: tuple[int, ...]
+    flops: Optional[int]
+    parameters: int
+
+
+def publish_checkpoint(
+    source: Path,
+    config: Path,
+    out_dir: Path,
+    day: Optional[date] = None,
+    force: bool = False,
+    allow_pickle: bool = False,
+) -> Published:
+    """Writes what inference needs of a training checkpoint to a new file.
+
+    The file is named as in the OpenMMLab zoos, after the config, the day and the
+    first eight digits of its own SHA-256. It holds the weights and, as ``meta``,
+    the text of the config, versions and origin. Before it gets its name it is
+    read back in torch's safe mode with no further class allowed, and must give
+    the outputs that the training checkpoint gives, bit for bit.
+
+    With ``EMAHook``, mmengine saves the averaged weights as ``state_dict`` and
+    those that the optimizer works on as ``ema_state_dict``: the averaged ones are
+    published.
+
+    Args:
+        source: Checkpoint of mmengine's runner.
+        config: Config of the model; the checkpoint must fit it exactly.
+        out_dir: Folder of the new file.
+        day: Day in the name. Defaults to today.
+        force: Whether a file of the same name is replaced.
+        allow_pickle: Whether code that the checkpoint names may be run, see
+            :func:`~mmtemporal.checkpoints.files.read_checkpoint`.
+
+    Raises:
+        ValueError: The checkpoint cannot be read, does not fit the config, or
+            the written file does not give the same outputs.
+        FileExistsError: There is a file of that name.
+    """
+    checkpoint = read_checkpoint(source, allow_pickle)
+    if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
+        raise ValueError(f'{source} is no checkpoint of mmengine: it has no state_dict')
+    model = build_model(config)
+    cfg = Config.fromfile(config)
+    try:
+        load_strictly(model, _clean(checkpoint['state_dict'], model))
+    except ValueError as error:
+        raise ValueError(f'{source} and {config}: {error}') from error
+    content = dict(
+        meta=_make_meta(checkpoint.get('meta', {}), cfg, config, source),
+        state_dict=weights_to_cpu(model.state_dict()),
+    )
+    shape = input_shape(cfg)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out_dir, prefix='.publish-') as folder:
+        # torch stores this name in the file: with it the digest is reproducible.
+        file = Path(folder) / f'{config.stem}.pth'
+        torch.save(content, file)
+        _check_outputs(file, config, model, torch.randn(1, *shape))
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        day = day or date.today()
+        target = out_dir / f'{config.stem}_{day:%Y%m%d}-{digest[:8]}.pth'
+        _move(file, target, force)
+    return Published(
+        file=target,
+        averaged='ema_state_dict' in checkpoint,
+        cfg=cfg,
+        shape=shape,
+        flops=count_multiply_adds(model, 1, *shape) if _is_recognizer(model) else None,
+        parameters=sum(p.numel() for p in model.parameters()),
+    )
+
+
+def _clean(state_dict: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Removes what other versions and wrappers add to the weights of a model."""
+    tensors = {name.removeprefix('module.'): x for name, x in state_dict.items()}
+    known = model.state_dict()
+    extra = [name for name in _CONSTANTS if name not in known]
+    return {name: x for name, x in tensors.items() if name not in extra}
+
+
+def input_shape(cfg: Config) -> tuple[int, ...]:
+    """Returns the shape that one input of the model has in testing.
+
+    Raises:
+        ValueError: The config is neither of a localizer nor of a recognizer with
+            one sampler and a fixed size in its ``test_pipeline``.
+    """
+    if 'temporal_dim' in cfg.model:
+        return cfg.model.feat_dim, cfg.model.temporal_dim
+    pipeline = cfg.get('test_pipeline', [])
+    samplers = [step for step in pipeline if 'clip_len' in step]
+    sizes = [_size_after(step) for step in pipeline]
+    sizes = [size for size in sizes if size]
+    if len(samplers) != 1 or not sizes or 'data_preprocessor' not in cfg.model:
+        raise ValueError(
+            'cannot tell the size of an input: test_pipeline of the config needs one '
+            'sampler with clip_len, and a Resize, CenterCrop, ThreeCrop or TenCrop '
+            'with a fixed size'
+        )
+    frames, clips = samplers[0].clip_len, samplers[0].get('num_clips', 1)
+    if cfg.model.data_preprocessor.get('format_shape') == 'NCTHW':
+        # For a 3-D recognizer several clips are views, for a 2-D one segments.
+        clips = 1 if cfg.model.type == 'Recognizer3D' else clips
+        return clips, 3, frames, *sizes[-1]
+    return clips * frames, 3, *sizes[-1]
+
+
+def _size_after(step: dict) -> Optional[tuple[int, int]]:
+    """Returns the height and width that a step of a pipeline leaves, if fixed."""
+    if step['type'] == 'Resize' and not step.get('keep_ratio', True):
+        width, height = step['scale']
+        return height, width
+    if step['type'] in ('CenterCrop', 'ThreeCrop', 'TenCrop'):
+        size = step['crop_size']
+        width, height = (size, size) if isinstance(size, int) else size
+        return height, width
+    return None
+
+
+def _outputs(model: nn.Module, x: Tensor) -> list[Tensor]:
+    with torch.no_grad():
+        if _is_recognizer(model):
+            return [model(x, stage='head')]
+        return list(model(list(x), None, mode='tensor'))
+
+
+def _is_recognizer(model: nn.Module) -> bool:
+    return hasattr(model, 'cls_head')
+
+
+def _check_outputs(file: Path, config: Path, model: nn.Module, x: Tensor) -> None:
+    with _no_extra_classes():
+        written = torch.load(file, map_location='cpu', weights_only=True)
+    other = build_model(config)
+    load_strictly(other, written['state_dict'])
+    pairs = list(zip(_outputs(model, x), _outputs(other, x)))
+    if not all(expected.isfinite().all() for expected, _ in pairs):
+        raise ValueError('the outputs for a random input are not finite numbers')
+    if not all(torch.equal(*pair) for pair in pairs):
+        raise ValueError('the written file gives other outputs than the checkpoint')
+
+
+@contextmanager
+def _no_extra_classes() -> Iterator[None]:
+    """Lets ``torch.load`` read what it reads in a fresh process, and no more."""
+    allowed = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    try:
+        yield
+    finally:
+        torch.serialization.add_safe_globals(allowed)
+
+
+def _make_meta(old: dict, cfg: Config, config: Path, source: Path) -> dict:
+    """Collects what a user of the file may ask; keys of mmengine keep their names."""
+    meta = dict(
+        cfg=cfg.pretty_text,
+        config=config.stem,
+        mmtemporal_version=mmtemporal.__version__,
+        mmaction2_version=mmaction.__version__,
+        mmengine_version=mmengine.__version__,
+        torch_version=str(torch.__version__),
+        source=source.name,
+    )
+    kept = ('epoch', 'iter', 'dataset_meta')
+    return {**meta, **{key: _plain(old[key]) for key in kept if key in old}}
+
+
+def _plain(value: Any) -> Any:
+    """Turns containers and numpy values into types that torch always loads."""
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if value is None or type(value) in (str, int, float, bool):
+        return value
+    raise ValueError(
+        f'the metadata of the checkpoint holds a {type(value).__name__}, expected '
+        'numbers, texts, lists and dicts'
+    )
+
+
+def _move(file: Path, target: Path, force: bool) -> None:
+    if target.exists() and not force:
+        raise FileExistsError(f'{target} exists; pass --force to replace it')
+    file.replace(target)

@@ -1,0 +1,104 @@
+"""Image networks, from which a backbone can start."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging import Handler, LogRecord
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from mmengine.logging import MMLogger
+from torch import Tensor, nn
+
+from .convert import Format
+
+
+def _has(pattern: str):
+    return lambda name: re.match(pattern, name) is not None
+
+
+# The backbones rename the tensors themselves.
+STARTS = (
+    Format(
+        'an image ResNet of torchvision or timm',
+        ('torchvision', 'timm'),
+        _has(r'layer1\.0\.conv1\.weight$'),
+    ),
+    Format(
+        'an image ConvNeXt of torchvision',
+        ('torchvision',),
+        _has(r'features\.\d\.\d+\.layer_scale$'),
+    ),
+    Format(
+        'an image ConvNeXt of timm',
+        ('timm',),
+        _has(r'stages\.\d\.blocks\.\d+\.conv_dw\.'),
+    ),
+    Format(
+        'an image ConvNeXt of Facebook',
+        ('facebook',),
+        _has(r'stages\.\d\.\d+\.dwconv\.weight$'),
+    ),
+    Format(
+        'an image ConvNeXt of mmpretrain',
+        ('mmpretrain',),
+        _has(r'backbone\.stages\.\d\.\d+\.depthwise_conv\.'),
+    ),
+)
+
+
+def start_backbone(backbone: nn.Module, tensors: dict[str, Tensor], name: str) -> str:
+    """Starts a backbone of this package from an image network.
+
+    Args:
+        backbone: The backbone, freshly built.
+        tensors: The tensors of the image network.
+        name: What the file is called in messages.
+
+    Returns:
+        What the backbone reports about its start.
+
+    Raises:
+        ValueError: The image network does not fit, or the backbone is none of
+            this package.
+    """
+    if not type(backbone).__module__.startswith('mmtemporal.'):
+        raise ValueError(
+            f'model.backbone is a {type(backbone).__name__}, no network of mmtemporal; '
+            'to start another one needs no conversion'
+        )
+    backbone.init_cfg = _without_checkpoints(backbone.init_cfg)
+    backbone.torchvision_pretrain = True
+    with TemporaryDirectory() as folder:
+        backbone.pretrained = str(Path(folder) / 'start.pth')
+        torch.save(tensors, backbone.pretrained)
+        try:
+            with _collect_log() as lines:
+                backbone.init_weights()
+        except ValueError as error:
+            raise ValueError(str(error).replace(backbone.pretrained, name)) from None
+    (report,) = (line for line in lines if line.startswith(f'{backbone.pretrained}: '))
+    return report.removeprefix(f'{backbone.pretrained}: ')
+
+
+def _without_checkpoints(init_cfg):
+    rules = init_cfg if isinstance(init_cfg, list) else [init_cfg]
+    return [rule for rule in rules if rule and rule['type'] != 'Pretrained']
+
+
+@contextmanager
+def _collect_log() -> Iterator[list[str]]:
+    """Collects what mmengine's logger would print."""
+    lines = []
+
+    class Collector(Handler):
+        def emit(self, record: LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    logger = MMLogger.get_current_instance()
+    before, logger.handlers = logger.handlers, [Collector()]
+    try:
+        yield lines
+    finally:
+        logger.handlers = before
