@@ -1,0 +1,35 @@
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=64, val_interval=1)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+# Decay on weights alone, in the routing functions too.
+optim_wrapper = dict(
+    constructor='mmtemporal.GroupedOptimWrapperConstructor',
+    optimizer=dict(type='SGD', lr=0.48, momentum=0.9, nesterov=True, weight_decay=1e-4),
+    paramwise_cfg=dict(
+        groups=[
+            dict(kind='norm', decay_mult=0),
+            dict(kind='bias', decay_mult=0),
+        ]
+    ),
+)
+# From 1e-4 to the cosine, which begins with the warm-up. The product of the two is
+# at most 2% above the authors' straight line, and equal to theirs afterwards.
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=1e-4 / 0.48,
+        begin=0,
+        end=4,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='CosineAnnealingLR',
+        T_max=64,
+        begin=0,
+        end=64,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+]

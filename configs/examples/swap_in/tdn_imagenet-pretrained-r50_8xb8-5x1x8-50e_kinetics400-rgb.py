@@ -1,0 +1,64 @@
+_base_ = './tsn_imagenet-pretrained-r50_8xb8-1x1x8-50e_kinetics400-rgb.py'
+
+custom_imports = dict(imports=['mmtemporal'], allow_failed_imports=False)
+
+model = dict(
+    # Each segment is a clip of 5 frames, (3, 5, h, w).
+    data_preprocessor=dict(format_shape='NCTHW'),
+    backbone=dict(
+        _delete_=True,
+        type='mmtemporal.TDN',
+        depth=50,
+        # That of num_clips in the samplers.
+        num_segments=8,
+        pretrained='https://download.pytorch.org/models/resnet50-0676ba61.pth',
+    ),
+    cls_head=dict(
+        _delete_=True,
+        type='mmtemporal.TDNHead',
+        num_classes={{_base_.num_classes}},
+        in_channels=2048,
+        num_segments=8,
+        average_clips='prob',
+    ),
+)
+
+# What differs from TSN: the sampler of each pipeline, and NCTHW.
+train_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames',
+        clip_len=5,
+        frame_interval=1,
+        num_clips=8,
+        out_of_bound_opt='repeat_last',
+    ),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(
+        type='MultiScaleCrop',
+        input_size=224,
+        scales=(1, 0.875, 0.75, 0.66),
+        random_crop=False,
+        max_wh_scale_gap=1,
+        num_fixed_crops=13,
+    ),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+val_pipeline = [
+    dict(type='DecordInit'),
+    # In testing, stock SampleFrames does not take the centres of the segments.
+    dict(type='mmtemporal.SampleWindows', clip_len=5, num_clips=8, test_mode=True),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+test_pipeline = val_pipeline
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -1,0 +1,8 @@
+_base_ = './tanet_imagenet-pretrained-r50_8xb8-1x1x8-50e_sthv1-rgb.py'
+
+model = dict(
+    backbone=dict(
+        depth=101,
+        pretrained='https://download.pytorch.org/models/resnet101-63fe2227.pth',
+    )
+)

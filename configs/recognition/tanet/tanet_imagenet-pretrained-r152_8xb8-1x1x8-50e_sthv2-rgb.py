@@ -1,0 +1,8 @@
+_base_ = './tanet_imagenet-pretrained-r50_8xb8-1x1x8-50e_sthv2-rgb.py'
+
+model = dict(
+    backbone=dict(
+        depth=152,
+        pretrained='https://download.pytorch.org/models/resnet152-394f9c45.pth',
+    )
+)

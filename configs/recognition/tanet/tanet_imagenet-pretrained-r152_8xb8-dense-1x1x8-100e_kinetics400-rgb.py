@@ -1,0 +1,8 @@
+_base_ = './tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb.py'
+
+model = dict(
+    backbone=dict(
+        depth=152,
+        pretrained='https://download.pytorch.org/models/resnet152-394f9c45.pth',
+    )
+)

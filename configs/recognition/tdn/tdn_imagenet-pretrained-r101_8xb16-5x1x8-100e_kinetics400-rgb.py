@@ -1,0 +1,9 @@
+_base_ = './tdn_imagenet-pretrained-r50_8xb16-5x1x8-100e_kinetics400-rgb.py'
+
+# Linear scaling, not published: with the batch of ResNet-50, its rate too.
+model = dict(
+    backbone=dict(
+        depth=101,
+        pretrained='https://download.pytorch.org/models/resnet101-63fe2227.pth',
+    )
+)
