@@ -20,7 +20,7 @@ from mmengine.optim import AmpOptimWrapper, OneCycleLR
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
-from mmtemporal.compat import amp, checkpoints, distributed, imports
+from mmtemporal.compat import amp, checkpoints, distributed, evaluation, imports
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 cpu_only = pytest.mark.skipif(
@@ -159,6 +159,39 @@ def test_add_config_scope(monkeypatch, tmp_path):
     assert imports.add_config_scope()
     assert Config.fromfile(config).size == 7
     assert not imports.add_config_scope()
+
+
+# ---------------------------------------------------------------- evaluation
+
+# Two of two actions are found by the first of 100 proposals a video, at every IoU.
+AREA = """
+from mmaction.evaluation import average_recall_at_avg_proposals
+import numpy as np
+truth = {name: np.array([[0, 1, 0]]) for name in 'ab'}
+proposals = {name: np.array([[0, 1, 0.9]] + 99 * [[2, 3, 0.1]]) for name in 'ab'}
+recall, _, _, auc = average_recall_at_avg_proposals(truth, proposals, 200)
+print(recall.mean(), auc, hasattr(np, 'trapz'))
+"""
+
+
+@pytest.mark.parametrize('first', ['mmtemporal', 'mmaction.evaluation'])
+def test_restore_trapz(first):
+    done = run_python('-c', f'import {first}\nimport mmtemporal\n{AREA}')
+    recall, area, numpy_has_it = done.stdout.split()
+    assert float(recall) == 1 and float(area) == pytest.approx(99)
+    assert numpy_has_it == str(hasattr(np, 'trapz'))
+
+
+@pytest.mark.skipif(hasattr(np, 'trapz'), reason='this numpy has the old name')
+def test_restore_trapz_acts_where_it_is_missing(monkeypatch):
+    kept = [f for f in sys.meta_path if not isinstance(f, evaluation._AccuracyFinder)]
+    monkeypatch.setattr(sys, 'meta_path', kept)
+    with monkeypatch.context() as patch:
+        patch.setattr(np, 'trapz', np.trapezoid, raising=False)
+        assert not evaluation.restore_trapz()
+    assert evaluation.restore_trapz()
+    assert not evaluation.restore_trapz()
+    assert sys.meta_path[0].find_spec('mmaction.evaluation') is None
 
 
 # ---------------------------------------------------------------- checkpoints

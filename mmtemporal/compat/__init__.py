@@ -8,6 +8,7 @@ does not show the symptom is left as it is.
 from .amp import allow_amp_on_cpu, cast_half_scores
 from .checkpoints import allow_training_checkpoints
 from .distributed import init_dist_on_cpu, wrap_ddp_on_cpu
+from .evaluation import restore_trapz
 from .imports import (
     add_config_scope,
     alias_importlib_metadata,
@@ -25,6 +26,7 @@ __all__ = [
     'cast_half_scores',
     'disable_multimodal_without_timm',
     'init_dist_on_cpu',
+    'restore_trapz',
     'silence_mmcv_lite',
     'stub_drn',
     'wrap_ddp_on_cpu',
@@ -42,6 +44,7 @@ def apply():
     disable_multimodal_without_timm()
     silence_mmcv_lite()
     add_config_scope()
+    restore_trapz()
     allow_training_checkpoints()
     init_dist_on_cpu()
     wrap_ddp_on_cpu()

@@ -8,23 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Optional, Union
 
-import cv2
 import numpy as np
 from mmengine.utils import track_parallel_progress, track_progress
 
 from .motion_drawing import CLASS_NAMES, draw_motion_clip
+from .video_writing import CODEC, write_video
 
 GENERATOR_VERSION = 1
 """Raised whenever the same arguments would give other frames or files."""
 
 MANIFEST_NAME = 'manifest.json'
 SPLITS = ('train', 'val')
-
-# FFV1 is lossless. A lossy codec would give the label away: MPEG-4, for one, codes
-# the first frame by itself and lets errors build up after it, so that artefacts
-# tell the beginning of a clip from its end in a single frame.
-_CODEC = 'FFV1'
-_FRAMES_PER_SECOND = 24
 
 
 def make_motion_clips(
@@ -136,7 +130,7 @@ def _make_manifest(
     return dict(
         data_set='mmtemporal motion clips',
         generator_version=GENERATOR_VERSION,
-        codec=_CODEC,
+        codec=CODEC,
         class_names=list(CLASS_NAMES),
         num_train=num_train,
         num_val=num_val,
@@ -237,25 +231,7 @@ def _write_clip(root: Path, manifest: dict, task: tuple[str, int]) -> int:
     """Draw and encode one clip; return its label."""
     size = manifest['size']
     frames, label = draw_clip(manifest['seed'], *task, size, manifest['num_frames'])
-    path = root / _clip_name(*task)
-    fourcc = cv2.VideoWriter_fourcc(*_CODEC)
-    writer = cv2.VideoWriter(
-        str(path), cv2.CAP_FFMPEG, fourcc, _FRAMES_PER_SECOND, (size, size)
-    )
-    if not writer.isOpened():
-        raise RuntimeError(
-            f'OpenCV {cv2.__version__} cannot write {_CODEC} video to {path}; install '
-            'an opencv-python (or headless) wheel, which includes FFmpeg'
-        )
-    for frame in frames:
-        writer.write(frame)
-    writer.release()
-    # The writer reports no failure; the index at the end of the file tells.
-    written = int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT))
-    if written != len(frames):
-        raise OSError(
-            f'{path} has {written} of {len(frames)} frames; is the disk full?'
-        )
+    write_video(root / _clip_name(*task), frames)
     return label
 
 
