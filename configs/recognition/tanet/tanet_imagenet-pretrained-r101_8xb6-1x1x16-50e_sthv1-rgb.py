@@ -1,46 +1,9 @@
-_base_ = './tanet_imagenet-pretrained-r50_8xb8-1x1x8-50e_sthv1-rgb.py'
+_base_ = './tanet_imagenet-pretrained-r50_8xb6-1x1x16-50e_sthv1-rgb.py'
 
+# Rate and batch are the zoo's for ResNet-50.
 model = dict(
     backbone=dict(
         depth=101,
-        num_segments=16,
         pretrained='https://download.pytorch.org/models/resnet101-63fe2227.pth',
-    ),
-    cls_head=dict(num_segments=16),
+    )
 )
-
-train_pipeline = [
-    dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=16),
-    dict(type='RawFrameDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(
-        type='MultiScaleCrop',
-        input_size=224,
-        scales=(1, 0.875, 0.75, 0.66),
-        random_crop=False,
-        max_wh_scale_gap=1,
-        num_fixed_crops=13,
-    ),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5, flip_label_map={{_base_.flip_label_map}}),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    dict(
-        type='SampleFrames', clip_len=1, frame_interval=1, num_clips=16, test_mode=True
-    ),
-    dict(type='RawFrameDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = val_pipeline
-train_dataloader = dict(batch_size=6, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(batch_size=6, dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-
-# The zoo's, for ResNet-50; the authors have 64 clips and 0.01.
-optim_wrapper = dict(optimizer=dict(lr=0.0075))
-auto_scale_lr = dict(base_batch_size=48)

@@ -1,11 +1,24 @@
-_base_ = './tanet_imagenet-pretrained-r50_8xb8-1x1x8-50e_sthv1-rgb.py'
+_base_ = [
+    '../../_base_/models/tanet_r50.py',
+    '../../_base_/datasets/sthv1.py',
+    'mmaction::_base_/schedules/sgd_tsm_50e.py',
+    'mmaction::_base_/default_runtime.py',
+]
 
 model = dict(
-    backbone=dict(num_segments=16),
-    cls_head=dict(num_segments=16),
+    backbone=dict(
+        num_segments=16,
+        pretrained='https://download.pytorch.org/models/resnet50-0676ba61.pth',
+    ),
+    cls_head=dict(
+        num_classes={{_base_.num_classes}},
+        num_segments=16,
+        dropout_ratio=0.6,
+    ),
 )
 
 train_pipeline = [
+    # With fewer frames than segments the authors take the first frame each time.
     dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=16),
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(-1, 256)),
@@ -18,6 +31,7 @@ train_pipeline = [
         num_fixed_crops=13,
     ),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    # As in the paper and the zoo; the script does not flip this data set.
     dict(type='Flip', flip_ratio=0.5, flip_label_map={{_base_.flip_label_map}}),
     dict(type='FormatShape', input_format='NCHW'),
     dict(type='PackActionInputs'),
@@ -37,6 +51,18 @@ train_dataloader = dict(batch_size=6, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(batch_size=6, dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
-# The zoo's, for ResNet-50; the authors have 64 clips and 0.01.
-optim_wrapper = dict(optimizer=dict(lr=0.0075))
-auto_scale_lr = dict(base_batch_size=48)
+# The zoo's; the authors have 64 clips and 0.01.
+optim_wrapper = dict(optimizer=dict(lr=0.0075, weight_decay=1e-3))
+param_scheduler = [
+    dict(
+        type='MultiStepLR',
+        begin=0,
+        end=50,
+        by_epoch=True,
+        milestones=[30, 40, 45],
+        gamma=0.1,
+    )
+]
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
+# 8 GPUs with 6 clips each.
+auto_scale_lr = dict(enable=False, base_batch_size=48)
