@@ -11,6 +11,7 @@ from .backbones import (
     TANet,
     TemporalResNet,
 )
+from .fusion import fuse_for_inference
 from .heads import SegmentHead, TAdaHead, TAMHead, TDNHead, TINHead
 
 cast_half_scores()
@@ -28,4 +29,5 @@ __all__ = [
     'TDNHead',
     'TINHead',
     'TemporalResNet',
+    'fuse_for_inference',
 ]

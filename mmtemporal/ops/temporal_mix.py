@@ -3,11 +3,9 @@
     y[n, t, c] = sum_s A[n, c, t, s] * x[n, s, c]
 
 TAM, TIN, TSM, TDN's channel shift and TAda's temporal average differ only in
-how they choose ``A``. Two forms are offered: a band of K taps, which costs K
-multiply-adds a value, and the full T x T matrix, shared by groups of channels.
+how they choose ``A``. In all of them only near frames meet, so it is given as its
+band of K taps, which costs K multiply-adds a value.
 """
-
-from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -16,56 +14,44 @@ from torch import Tensor
 from .autocast import without_autocast
 
 
-def temporal_mix(
-    x: Tensor,
-    num_segments: int,
-    *,
-    taps: Optional[Tensor] = None,
-    matrix: Optional[Tensor] = None,
-) -> Tensor:
-    """Replaces every frame by a weighted sum of the frames of its clip.
+def temporal_mix(x: Tensor, num_segments: int, taps: Tensor) -> Tensor:
+    """Replaces every frame by a weighted sum of the frames around it.
 
-    Exactly one of ``taps`` and ``matrix`` is given. Frames outside the clip
-    count as zero. Gradients of any order are exact, and only the inputs are
-    kept for the backward pass.
+    Frames outside the clip count as zero. Gradients of any order are exact, and
+    only the inputs are kept for the backward pass.
 
     Args:
         x: Frames, those of one clip being consecutive rows. Its channels may
             be a slice of a larger tensor.
         num_segments: Number T of frames of a clip.
-        taps: ``taps[n, k, t, c]`` is the weight of frame ``t + k - K // 2`` in
-            output frame ``t``. K is odd. The sizes n, t and c may be 1: the
-            same weights for every clip, frame or channel.
-        matrix: ``matrix[n, g, t, s]`` is the weight of frame ``s`` in output
-            frame ``t``, for the g-th of G equal runs of channels. The size n
-            may be 1.
+        taps: ``taps[n, k, t, g]`` is the weight of frame ``t + k - K // 2`` in
+            output frame ``t``, for the g-th of G equal runs of channels. K is
+            odd; with K = 2T - 1 every frame reaches every other. The sizes n
+            and t may be 1: the same weights for every clip or frame.
 
     Shape:
         - x: (n * t, c, h, w)
-        - taps: (n or 1, k, t or 1, c or 1)
-        - matrix: (n or 1, g, t, t)
+        - taps: (n or 1, k, t or 1, g), g being a divisor of c
         - output: (n * t, c, h, w), with the dtype and memory format of ``x``
 
     Raises:
         ValueError: The number of frames is no multiple of ``num_segments``, or
             the weights do not fit the frames.
     """
-    if (taps is None) == (matrix is None):
-        raise ValueError('temporal_mix takes either taps or matrix, got both or none')
     if x.dim() != 4 or x.size(0) % num_segments:
         raise ValueError(
             f'temporal_mix expects frames (n * t, c, h, w) with t = num_segments = '
             f'{num_segments}, got shape {tuple(x.shape)}'
         )
     frames = x.unflatten(0, (-1, num_segments))
+    _check_taps(taps, frames)
     # Products in lower precision would change the dtype that the caller sees.
     with without_autocast(x):
-        if taps is not None:
-            _check_taps(taps, frames)
-            mixed = _mix_taps(frames, taps.to(x.dtype))
-        else:
-            _check_matrix(matrix, frames)
-            mixed = _mix_matrix(frames, matrix.to(x.dtype))
+        taps = taps.to(x.dtype)
+        runs = x.size(1) // taps.size(3)
+        if runs > 1 and taps.size(3) > 1:
+            taps = taps[..., None].expand(-1, -1, -1, -1, runs).flatten(3)
+        mixed = _mix_taps(frames, taps)
     # Not flatten: exporters would carry the number of frames as t * (n * t // t).
     return mixed.reshape(x.shape)
 
@@ -75,28 +61,11 @@ def _check_taps(taps: Tensor, frames: Tensor) -> None:
     fits = taps.dim() == 4 and all(
         size in (1, full) for size, full in zip(taps.shape[::2], (n, t))
     )
-    if not fits or taps.size(1) % 2 == 0 or taps.size(3) not in (1, c):
+    if not fits or taps.size(1) % 2 == 0 or c % taps.size(3):
         raise ValueError(
-            f'taps must be (n or 1, k, t or 1, c or 1) with an odd k and n={n}, '
-            f't={t}, c={c}, got {tuple(taps.shape)}'
+            f'taps must be (n or 1, k, t or 1, g) with an odd k, n={n}, t={t} and g a '
+            f'divisor of c={c}, got {tuple(taps.shape)}'
         )
-
-
-def _check_matrix(matrix: Tensor, frames: Tensor) -> None:
-    n, t, c = frames.shape[:3]
-    if (
-        matrix.dim() != 4
-        or matrix.size(0) not in (1, n)
-        or c % matrix.size(1)
-        or matrix.shape[2:] != (t, t)
-    ):
-        raise ValueError(
-            f'matrix must be (n or 1, g, t, t) with n={n}, t={t} and g a divisor of '
-            f'c={c}, got {tuple(matrix.shape)}'
-        )
-
-
-# ---------------------------------------------------------------- taps
 
 
 def _mix_taps(frames: Tensor, taps: Tensor) -> Tensor:
@@ -116,14 +85,8 @@ def mix_taps_reference(frames: Tensor, taps: Tensor) -> Tensor:
         - output: (n, t, c, h, w)
     """
     t, k = frames.size(1), taps.size(1)
-    padded = _pad_time(frames, k // 2)
+    padded = F.pad(frames, (0, 0) * 3 + (k // 2, k // 2))
     return sum(taps[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k))
-
-
-def _pad_time(value: Tensor, size: int) -> Tensor:
-    """Puts zero frames before and behind dimension -4 (frames) or -2 (taps)."""
-    inner = 3 if value.dim() == 5 else 1
-    return F.pad(value, (0, 0) * inner + (size, size))
 
 
 class _MixTaps(torch.autograd.Function):
@@ -139,9 +102,7 @@ class _MixTaps(torch.autograd.Function):
         taps = taps[..., None, None]
         mixed = frames * taps[:, k // 2]
         for i in range(k):
-            # Output frames start..stop see a frame `step` later inside the clip.
-            step = i - k // 2
-            start, stop = max(0, -step), min(t, t - step)
+            step, start, stop = _overlap(i, k, t)
             if step and start < stop:
                 source = frames[:, start + step : stop + step]
                 target, weight = mixed[:, start:stop], taps[:, i, start:stop]
@@ -168,6 +129,12 @@ class _MixTaps(torch.autograd.Function):
         )
 
 
+def _overlap(index: int, num_taps: int, t: int) -> tuple[int, int, int]:
+    """Returns how much later the frames of a tap are, and which frames have one."""
+    step = index - num_taps // 2
+    return step, max(0, -step), min(t, t - step)
+
+
 class _CorrelateTaps(torch.autograd.Function):
     """The gradient of the taps: products of two clips' frames K apart.
 
@@ -180,11 +147,14 @@ class _CorrelateTaps(torch.autograd.Function):
     def forward(left: Tensor, right: Tensor, num_taps: int) -> Tensor:
         if _is_planar(left) and _is_planar(right) and _is_large(left):
             return _matrix_to_taps(_inner_products(left, right), num_taps)
-        t = left.size(1)
-        padded = _pad_time(right, num_taps // 2)
-        return torch.stack(
-            [(left * padded[:, i : i + t]).sum((-2, -1)) for i in range(num_taps)], 1
-        )
+        n, t, c = left.shape[:3]
+        taps = left.new_zeros(n, num_taps, t, c)
+        for i in range(num_taps):
+            step, start, stop = _overlap(i, num_taps, t)
+            if start < stop:
+                product = left[:, start:stop] * right[:, start + step : stop + step]
+                taps[:, i, start:stop] = product.sum((-2, -1))
+        return taps
 
     @staticmethod
     def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
@@ -205,7 +175,7 @@ class _CorrelateTaps(torch.autograd.Function):
 def _adjoint_taps(taps: Tensor) -> Tensor:
     """Returns the taps of the transposed matrix."""
     k, t = taps.shape[1:3]
-    padded = _pad_time(taps, k // 2)
+    padded = F.pad(taps, (0, 0, k // 2, k // 2))
     return torch.stack([padded[:, k - 1 - i, i : i + t] for i in range(k)], 1)
 
 
@@ -214,45 +184,6 @@ def _matrix_to_taps(matrix: Tensor, num_taps: int) -> Tensor:
     padded = F.pad(matrix, (num_taps // 2, num_taps // 2))
     band = [padded.diagonal(i, -2, -1) for i in range(num_taps)]
     return torch.stack(band, 1).transpose(2, 3)
-
-
-# -------------------------------------------------------------- matrix
-
-
-def _mix_matrix(frames: Tensor, matrix: Tensor) -> Tensor:
-    """Mixes (n, t, c, h, w) with a matrix (n or 1, g, t, t)."""
-    if _is_traced():
-        return mix_matrix_reference(frames, matrix)
-    n, t, c = frames.shape[:3]
-    if not _is_planar(frames):
-        # A run of channels is no block of memory here, so a product would have
-        # to copy the map. The band of all 2T - 1 diagonals is the same matrix.
-        taps = _matrix_to_taps(matrix, 2 * t - 1)
-        return _mix_taps(frames, taps.repeat_interleave(c // matrix.size(1), 3))
-    # (n, t, c, h, w) -> (n, g, t, c / g * h * w), a view
-    groups = frames.flatten(2).unflatten(2, (matrix.size(1), -1)).transpose(1, 2)
-    matrix = matrix.expand(n, -1, -1, -1)
-    # A single product over n and g would copy the map: the two dimensions are no
-    # one stride apart. So it runs once for each item of the smaller of them.
-    if n < matrix.size(1):
-        pairs = zip(matrix, groups)
-        mixed = torch.stack([torch.bmm(a, b).transpose(0, 1) for a, b in pairs])
-    else:
-        pairs = zip(matrix.unbind(1), groups.unbind(1))
-        mixed = torch.stack([torch.bmm(a, b) for a, b in pairs], 2)
-    return mixed.view(frames.shape)  # from (n, t, g, c / g * h * w)
-
-
-def mix_matrix_reference(frames: Tensor, matrix: Tensor) -> Tensor:
-    """Mixes with a matrix in the plainest torch, as the formula is written.
-
-    Shape:
-        - frames: (n, t, c, h, w)
-        - matrix: (n or 1, g, t, t)
-        - output: (n, t, c, h, w)
-    """
-    groups = frames.flatten(2).unflatten(2, (matrix.size(1), -1)).transpose(1, 2)
-    return (matrix @ groups).transpose(1, 2).reshape(frames.shape)
 
 
 def _inner_products(left: Tensor, right: Tensor) -> Tensor:

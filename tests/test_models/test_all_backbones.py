@@ -12,8 +12,8 @@ from mmengine.runner import save_checkpoint
 from parity import CONFIGS, build_recognizer
 from torch import nn
 
-import mmtemporal.models  # noqa: F401  registers the backbones
 from mmtemporal.engine import GroupedOptimWrapperConstructor
+from mmtemporal.models import fuse_for_inference
 from mmtemporal.models.backbones import TemporalResNet
 from mmtemporal.registry import MODELS
 
@@ -279,6 +279,23 @@ def test_channels_last_is_equal_and_kept(name):
     y = model.backbone(x.contiguous(memory_format=torch.channels_last))
     torch.testing.assert_close(y, expected)
     assert y.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_fusing_for_inference_changes_nothing_but_the_work(name):
+    model = build(name).double()
+    wake(model)
+    with torch.no_grad():  # so that the batch norms have statistics
+        model.train().backbone(frames(name, dtype=torch.float64))
+    model.eval()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    x = clips(name, dtype=torch.float64)
+    expected = scores(model, x)
+    fused = fuse_for_inference(model.train())
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
+    torch.testing.assert_close(scores(fused, x), expected, rtol=1e-9, atol=1e-9)
+    assert model.training
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, before[key]), key
 
 
 def test_frozen_stages(resnet):

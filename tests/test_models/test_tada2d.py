@@ -161,6 +161,9 @@ def test_aggregations(aggregation, separate):
     module = backbone.layer1[0].conv1
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.3)
+    for key, buffer in module.named_buffers():
+        if 'running' in key:
+            nn.init.uniform_(buffer, 0.5, 2)
     x = torch.randn(2 * T, 64, 8, 8, dtype=torch.float64)
     y = module.conv(x)
     clips = F.pad(y.unflatten(0, (2, T)), (0, 0, 0, 0, 0, 0, 1, 1))
@@ -176,6 +179,7 @@ def test_aggregations(aggregation, separate):
     else:
         expected = module.bn(y + sum(pooled[mode] for mode in modes))
     torch.testing.assert_close(module(x), expected.relu())
+    torch.testing.assert_close(module.fold()(x), expected.relu())
 
 
 def test_options_of_the_routing_function():

@@ -5,7 +5,7 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from mmtemporal.ops import temporal_mix
-from mmtemporal.ops.temporal_mix import mix_matrix_reference, mix_taps_reference
+from mmtemporal.ops.temporal_mix import mix_taps_reference
 
 LAYOUTS = ('contiguous', 'channels_last', 'channel_slice')
 
@@ -60,7 +60,7 @@ def taps_to_matrix(taps):
 def test_taps_equal_the_definition(n, t, c, h, w, k, layout):
     x = make_frames(n, t, c, h, w, layout)
     taps = torch.randn(n, k, t, c, dtype=x.dtype)
-    mixed = temporal_mix(x, t, taps=taps)
+    mixed = temporal_mix(x, t, taps)
     torch.testing.assert_close(mixed, mix_with_loops(x, t, taps_to_matrix(taps)))
 
 
@@ -70,53 +70,53 @@ def test_taps_of_size_one_stand_for_all(shape):
     taps = torch.randn(shape, dtype=x.dtype)
     full = taps.expand(2, 3, 8, 4)
     expected = mix_with_loops(x, 8, taps_to_matrix(full))
-    torch.testing.assert_close(temporal_mix(x, 8, taps=taps), expected)
+    torch.testing.assert_close(temporal_mix(x, 8, taps), expected)
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
-@pytest.mark.parametrize('n', [1, 2, 6])
-@pytest.mark.parametrize('groups', [1, 4, 8])
-def test_matrix_equals_the_definition(n, groups, layout):
+@pytest.mark.parametrize(('n', 'groups', 'k'), [(1, 4, 5), (2, 8, 9), (1, 2, 3)])
+def test_taps_of_groups_equal_the_definition(n, groups, k, layout):
     t, c = 5, 8
-    x = make_frames(n, t, c, 3, 2, layout)
-    matrix = torch.randn(n, groups, t, t, dtype=x.dtype)
-    expected = mix_with_loops(x, t, matrix.repeat_interleave(c // groups, 1))
-    torch.testing.assert_close(temporal_mix(x, t, matrix=matrix), expected)
-    shared = matrix[:1]
-    expected = mix_with_loops(
-        x, t, shared.expand(n, -1, -1, -1).repeat_interleave(c // groups, 1)
-    )
-    torch.testing.assert_close(temporal_mix(x, t, matrix=shared), expected)
+    x = make_frames(2, t, c, 3, 2, layout)
+    taps = torch.randn(n, k, t, groups, dtype=x.dtype)
+    full = taps.expand(2, -1, -1, -1).repeat_interleave(c // groups, 3)
+    expected = mix_with_loops(x, t, taps_to_matrix(full))
+    torch.testing.assert_close(temporal_mix(x, t, taps), expected)
+
+
+# Of every clip and channel; of all clips and frames; of groups of channels.
+FORMS = {
+    'taps': lambda n, t, c: (n, 3, t, c),
+    'shared': lambda n, t, c: (1, 3, 1, c),
+    'groups': lambda n, t, c: (n, 5, t, c // 2),
+}
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
-@pytest.mark.parametrize('form', ['taps', 'shared_taps', 'matrix'])
+@pytest.mark.parametrize('form', FORMS)
 # Small and large maps take different kernels.
 @pytest.mark.parametrize(('n', 'h', 'w'), [(2, 2, 3), (1, 5, 7)])
 def test_first_and_second_derivatives(n, h, w, form, layout):
-    shapes = dict(taps=(n, 3, 4, 2), shared_taps=(1, 3, 1, 2), matrix=(n, 2, 4, 4))
-    argument = 'matrix' if form == 'matrix' else 'taps'
-    x = make_frames(n, 4, 2, h, w, layout).requires_grad_()
-    weight = torch.randn(shapes[form], dtype=x.dtype, requires_grad=True)
+    x = make_frames(n, 4, 4, h, w, layout).requires_grad_()
+    taps = torch.randn(FORMS[form](n, 4, 4), dtype=x.dtype, requires_grad=True)
 
-    def mix(x, weight):
-        return temporal_mix(x, 4, **{argument: weight})
+    def mix(x, taps):
+        return temporal_mix(x, 4, taps)
 
-    assert gradcheck(mix, (x, weight))
-    assert gradgradcheck(mix, (x, weight))
+    assert gradcheck(mix, (x, taps))
+    assert gradgradcheck(mix, (x, taps))
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32])
-@pytest.mark.parametrize('form', ['taps', 'matrix'])
+@pytest.mark.parametrize('form', FORMS)
 def test_keeps_dtype_and_memory_format(form, dtype, layout):
     x = make_frames(2, 4, 8, 6, 6, layout, dtype)
-    shape = (2, 3, 4, 8) if form == 'taps' else (2, 4, 4, 4)
-    weight = torch.rand(shape)
+    taps = torch.rand(FORMS[form](2, 4, 8))
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        mixed = temporal_mix(x, 4, **{form: weight})
+        mixed = temporal_mix(x, 4, taps)
     assert mixed.dtype == dtype
-    expected = temporal_mix(x.double(), 4, **{form: weight.double()})
+    expected = temporal_mix(x.double(), 4, taps.double())
     tolerance = 4 * torch.finfo(dtype).eps * expected.abs().max()
     torch.testing.assert_close(mixed.double(), expected, rtol=0, atol=tolerance.item())
     if layout == 'channels_last':
@@ -125,58 +125,48 @@ def test_keeps_dtype_and_memory_format(form, dtype, layout):
         assert mixed.is_contiguous()
 
 
-@pytest.mark.parametrize('form', ['taps', 'matrix'])
-def test_keeps_only_its_inputs_for_backward(form):
-    x = make_frames(2, 4, 8, 6, 6).requires_grad_()
-    shape = (2, 3, 4, 8) if form == 'taps' else (2, 4, 4, 4)
-    weight = torch.rand(shape, dtype=x.dtype, requires_grad=True)
+@pytest.mark.parametrize('form', FORMS)
+def test_keeps_nothing_of_the_size_of_its_input_but_it(form):
+    x = make_frames(2, 4, 8, 9, 9).requires_grad_()
+    taps = torch.rand(FORMS[form](2, 4, 8), dtype=x.dtype, requires_grad=True)
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(
         lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor
     ):
-        temporal_mix(x, 4, **{form: weight})
-    inputs = {x.untyped_storage().data_ptr(), weight.untyped_storage().data_ptr()}
-    assert kept
-    assert {tensor.untyped_storage().data_ptr() for tensor in kept} <= inputs
+        temporal_mix(x, 4, taps)
+    storages = [tensor.untyped_storage() for tensor in kept]
+    large = {s.data_ptr() for s in storages if s.nbytes() >= x.nbytes}
+    assert large == {x.untyped_storage().data_ptr()}
 
 
-def test_the_traced_forms_equal_the_fast_ones():
+def test_the_traced_form_equals_the_fast_one():
     x = make_frames(2, 8, 4, 3, 3)
-    frames = x.unflatten(0, (2, 8))
     taps = torch.randn(2, 5, 8, 4, dtype=x.dtype)
-    plain = mix_taps_reference(frames, taps).flatten(0, 1)
-    torch.testing.assert_close(temporal_mix(x, 8, taps=taps), plain)
-    matrix = torch.randn(2, 2, 8, 8, dtype=x.dtype)
-    plain = mix_matrix_reference(frames, matrix).flatten(0, 1)
-    torch.testing.assert_close(temporal_mix(x, 8, matrix=matrix), plain)
+    plain = mix_taps_reference(x.unflatten(0, (2, 8)), taps).flatten(0, 1)
+    torch.testing.assert_close(temporal_mix(x, 8, taps), plain)
 
 
-@pytest.mark.parametrize('form', ['taps', 'matrix'])
+@pytest.mark.parametrize('form', ['taps', 'groups'])
 def test_export_with_any_number_of_clips(form):
     class Mix(torch.nn.Module):
-        def forward(self, x, weight):
-            return temporal_mix(x, 4, **{form: weight})
+        def forward(self, x, taps):
+            return temporal_mix(x, 4, taps)
 
-    shape = (3, 4, 8) if form == 'taps' else (4, 4, 4)
     clips = torch.export.Dim('clips', min=1, max=64)
     exported = torch.export.export(
         Mix(),
-        (torch.randn(12, 8, 6, 6), torch.rand(3, *shape)),
+        (torch.randn(12, 8, 6, 6), torch.rand(FORMS[form](3, 4, 8))),
         dynamic_shapes=({0: 4 * clips}, {0: clips}),
     ).module()
-    x, weight = torch.randn(20, 8, 6, 6), torch.rand(5, *shape)
-    torch.testing.assert_close(exported(x, weight), Mix()(x, weight))
+    x, taps = torch.randn(20, 8, 6, 6), torch.rand(FORMS[form](5, 4, 8))
+    torch.testing.assert_close(exported(x, taps), Mix()(x, taps))
 
 
 def test_bad_input_is_named():
     x = torch.randn(8, 4, 3, 3)
-    with pytest.raises(ValueError, match='either taps or matrix'):
-        temporal_mix(x, 4)
     with pytest.raises(ValueError, match='num_segments = 3, got shape'):
-        temporal_mix(x, 3, taps=torch.rand(1, 3, 1, 1))
-    with pytest.raises(ValueError, match='odd k and n=2, t=4, c=4'):
-        temporal_mix(x, 4, taps=torch.rand(2, 2, 4, 4))
-    with pytest.raises(ValueError, match='odd k and n=2, t=4, c=4'):
-        temporal_mix(x, 4, taps=torch.rand(2, 3, 4, 2))
+        temporal_mix(x, 3, torch.rand(1, 3, 1, 1))
+    with pytest.raises(ValueError, match='odd k, n=2, t=4 and g a divisor of c=4'):
+        temporal_mix(x, 4, torch.rand(2, 2, 4, 4))
     with pytest.raises(ValueError, match='g a divisor of c=4'):
-        temporal_mix(x, 4, matrix=torch.rand(2, 3, 4, 4))
+        temporal_mix(x, 4, torch.rand(2, 3, 4, 3))

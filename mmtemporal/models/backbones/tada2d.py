@@ -7,9 +7,11 @@ Paper: TAda! Temporally-Adaptive Convolutions for Video Understanding (ICLR
 from collections.abc import Sequence
 from typing import Optional, Union
 
+import torch
 from mmcv.cnn import ConvModule, build_norm_layer
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import fuse_conv_bn_eval
 
 from mmtemporal.models.layers import (
     AttentionRouting,
@@ -17,6 +19,7 @@ from mmtemporal.models.layers import (
     TAdaConv2d,
     temporal_pool,
 )
+from mmtemporal.ops import temporal_mix
 from mmtemporal.registry import MODELS
 
 from .temporal_resnet import TemporalResNet
@@ -96,6 +99,9 @@ class TAdaConvModule(nn.Module):
                 f'backbone.aggregation={aggregation!r} is none of {[*_AGGREGATIONS]}'
             )
         conv = module.conv
+        # In front of the convolution, because mmcv's fuse_conv_bn would fold it into
+        # one that it follows; but other things see the output of this one, too.
+        self.bn = module.norm
         self.conv = TAdaConv2d(
             conv.in_channels,
             conv.out_channels,
@@ -108,7 +114,6 @@ class TAdaConvModule(nn.Module):
             num_segments=num_segments,
             routing=routing,
         )
-        self.bn = module.norm
         self.relu = module.activate
         self.num_segments = num_segments
         self.modes = _AGGREGATIONS[aggregation]
@@ -135,6 +140,58 @@ class TAdaConvModule(nn.Module):
             return self.relu(self.bn(x) + self.aggregation(x))
         pooled = [temporal_pool(x, self.num_segments, mode) for mode in self.modes]
         return self.relu(self.bn(sum(pooled, x)))
+
+    def fold(self) -> nn.Module:
+        """Returns a module that computes the same in eval mode, with less work."""
+        if not self.modes:
+            return nn.Sequential(fuse_conv_bn_eval(self.conv, self.bn), self.relu)
+        return FoldedTAdaConv(self)
+
+
+class FoldedTAdaConv(nn.Module):
+    """A trained :class:`TAdaConvModule` with as few passes as possible.
+
+    In eval mode a batch norm is a scale and a shift a channel, so the frame and
+    the average over its neighbours are one weighted sum of three frames.
+
+    Args:
+        module: The module whose place it takes.
+
+    Shape:
+        - input: (n * t, c, h, w)
+        - output: that of ``module``
+    """
+
+    def __init__(self, module: TAdaConvModule) -> None:
+        super().__init__()
+        self.conv = module.conv
+        self.relu = module.relu
+        self.num_segments = module.num_segments
+        scale, shift = _scale_and_shift(module.bn)
+        scales = dict.fromkeys(module.modes, scale)
+        if module.aggregation is not None:
+            for mode, norm in module.aggregation.items():
+                scales[mode], more = _scale_and_shift(norm)
+                shift = shift + more
+        side = scales.get('avg', torch.zeros_like(scale)) / 3
+        taps = torch.stack((side, scale + side, side))
+        self.register_buffer('taps', taps[None, :, None])
+        self.register_buffer('shift', shift[:, None, None])
+        max_scale = scales['max'][:, None, None] if 'max' in scales else None
+        self.register_buffer('max_scale', max_scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        mixed = temporal_mix(x, self.num_segments, self.taps) + self.shift
+        if self.max_scale is not None:
+            mixed = mixed + self.max_scale * temporal_pool(x, self.num_segments, 'max')
+        return self.relu(mixed)
+
+
+def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Returns what a batch norm multiplies and adds in eval mode."""
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    return scale.detach(), (norm.bias - norm.running_mean * scale).detach()
 
 
 @MODELS.register_module()

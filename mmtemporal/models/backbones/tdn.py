@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Optional, Union
 
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
@@ -20,7 +21,9 @@ from .temporal_resnet import TemporalResNet
 
 # How the frame's features F and the differences' features H become one.
 _FUSIONS = {
-    'sum': lambda frame, difference, alpha, beta: alpha * frame + beta * difference,
+    'sum': lambda frame, difference, alpha, beta: torch.add(
+        alpha * frame, difference, alpha=beta
+    ),
     'product': lambda frame, difference, *_: frame * difference,
     'product_sum': lambda frame, difference, *_: frame + frame * difference,
 }

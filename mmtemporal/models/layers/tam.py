@@ -129,7 +129,7 @@ class TAM(nn.Module):
         if self.variant == 'conv':
             clips = x.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
             return self.conv(clips).transpose(1, 2).flatten(0, 1)
-        return temporal_mix(x, self.num_segments, taps=self.taps(x))
+        return temporal_mix(x, self.num_segments, self.taps(x))
 
     def taps(self, x: Tensor) -> Tensor:
         """Computes the weights with which the frames are mixed.

@@ -102,8 +102,10 @@ class LongTermTDM(nn.Module):
                 'pixels or more)'
             )
         both = self._multi_scale(self._differences(x))
-        forward, backward = _norm_in_turn(self.expand_bn, self.expand(both)).chunk(2)
-        return x * (0.5 + 0.5 * (forward.sigmoid() + backward.sigmoid()))
+        forward, backward = _norm_in_turn(self.expand_bn, self.expand(both))
+        # In place wherever autograd keeps nothing: the maps are as large as x.
+        gate = (forward.sigmoid_() + backward.sigmoid_()).mul_(0.5).add_(0.5)
+        return x * gate
 
     def _differences(self, x: Tensor) -> Tensor:
         """Returns forward and backward differences: (2 * n * t, r, h, w)."""
@@ -128,9 +130,9 @@ class LongTermTDM(nn.Module):
         total = x
         if self.num_scales >= 2:
             pooled = _norm_in_turn(self.pooled_bn, self.pooled(F.avg_pool2d(x, 2)))
-            total = total + F.interpolate(pooled, size=x.shape[-2:])
+            total = total + F.interpolate(torch.cat(pooled), size=x.shape[-2:])
         if self.num_scales >= 3:
-            total = total + _norm_in_turn(self.full_bn, self.full(x))
+            total = total + torch.cat(_norm_in_turn(self.full_bn, self.full(x)))
         return total / self.num_scales
 
 
@@ -143,8 +145,7 @@ def _conv(in_channels: int, out_channels: int, size: int, groups: int = 1) -> nn
     return conv
 
 
-def _norm_in_turn(norm: nn.Module, x: Tensor) -> Tensor:
+def _norm_in_turn(norm: nn.Module, x: Tensor) -> list[Tensor]:
     """Normalises the two halves of a batch one after the other."""
-    if norm.training:
-        return torch.cat([norm(half) for half in x.chunk(2)])
-    return norm(x)
+    half = x.size(0) // 2
+    return [norm(x[:half]), norm(x[half:])]

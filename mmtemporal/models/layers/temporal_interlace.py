@@ -3,6 +3,8 @@
 Paper: Temporal Interlacing Network (AAAI 2020), https://arxiv.org/abs/2001.06499
 """
 
+from math import ceil
+
 import torch
 from torch import Tensor, nn
 
@@ -78,7 +80,7 @@ class TemporalInterlace(nn.Module):
     .. math::
         y_t = w_t \sum_s \max(0,\, 1 - |t - s - o|)\; x_s
 
-    Written with this hat function the move is a T x T matrix for each group,
+    Written with this hat function the move is a few taps for each group,
     differentiable on any device and in any precision, and its gradient is the
     true adjoint: the gradient of the features moves *against* the offset. (The
     backward pass of ``mmcv.ops.tin_shift`` moves it along with the offset.)
@@ -124,6 +126,8 @@ class TemporalInterlace(nn.Module):
         self.num_segments = num_segments
         self.num_moved = in_channels // shift_div
         self.reverse = reverse
+        # No offset reaches beyond.
+        self.reach = ceil(offset_scale / 2)
         self.offset_net = OffsetNet(
             self.num_moved, num_segments, num_groups, offset_scale
         )
@@ -131,32 +135,35 @@ class TemporalInterlace(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         moved, kept = x.tensor_split([self.num_moved], dim=1)
-        mixed = temporal_mix(moved, self.num_segments, matrix=self.matrix(moved))
+        mixed = temporal_mix(moved, self.num_segments, self.taps(moved))
         return torch.cat((mixed, kept), 1) if kept.size(1) else mixed
 
-    def matrix(self, x: Tensor) -> Tensor:
-        """Computes the T x T matrix of every group.
+    def taps(self, x: Tensor) -> Tensor:
+        """Computes the weights with which the frames of every group are mixed.
 
         Offsets, interpolation and sigmoids need the precision of float32, so
         autocast does not reach them.
 
         Shape:
             - input: (n * t, c / shift_div, h, w), the channels that move
-            - output: (n, groups, t, t), indexed by output and source frame
+            - output: (n, k, t, groups), see :func:`mmtemporal.ops.temporal_mix`,
+              with k = 5 for offsets of up to two frames
         """
-        t = self.num_segments
         with without_autocast(x):
             # (n * t, c) -> (n, c, t)
             means = x.mean((2, 3), dtype=self.weight_net.conv.weight.dtype)
-            means = means.unflatten(0, (-1, t)).transpose(1, 2)
+            means = means.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
             offset, weight = self.offset_net(means), self.weight_net(means)
             if self.reverse:
                 # Groups in order: o_0, o_1, -o_0, -o_1, with w_0, w_1, w_0, w_1.
                 offset = torch.cat((offset, -offset), 1)
                 weight = torch.cat((weight, weight), 1)
-            frame = torch.arange(t, device=x.device, dtype=offset.dtype)
-            distance = frame[:, None] - frame - offset[..., None, None]
-            return weight[..., None] * (1 - distance.abs()).relu()
+            step = torch.arange(
+                -self.reach, self.reach + 1, device=x.device, dtype=offset.dtype
+            )
+            # A tap's frame is s = t + step, hence t - s - o = -(step + o).
+            hat = (1 - (step[:, None] + offset[:, None]).abs()).relu()
+            return hat.unsqueeze(2) * weight.transpose(1, 2).unsqueeze(1)
 
 
 class InterlacedConv(nn.Module):

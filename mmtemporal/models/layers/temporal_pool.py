@@ -25,7 +25,7 @@ def temporal_pool(x: Tensor, num_segments: int, mode: str = 'avg') -> Tensor:
         ValueError: The number of frames is no multiple of ``num_segments``.
     """
     if mode == 'avg':
-        return temporal_mix(x, num_segments, taps=x.new_full((1, 3, 1, 1), 1 / 3))
+        return temporal_mix(x, num_segments, x.new_full((1, 3, 1, 1), 1 / 3))
     # (n * t, c, h, w) -> (n, t, c * h * w)
     clips = x.unflatten(0, (-1, num_segments)).flatten(2)
     return F.max_pool2d(clips, (3, 1), 1, (1, 0)).reshape(x.shape)

@@ -53,4 +53,4 @@ class TemporalShift(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # (c, 1, k) -> (n=1, k, t=1, c)
         taps = self.conv.weight.permute(1, 2, 0).unsqueeze(2)
-        return temporal_mix(x, self.num_segments, taps=taps)
+        return temporal_mix(x, self.num_segments, taps)

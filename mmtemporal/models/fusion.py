@@ -1,0 +1,36 @@
+"""Folding what is constant after training into as few operations as possible."""
+
+from copy import deepcopy
+
+from mmcv.cnn import ConvModule, fuse_conv_bn
+from torch import nn
+from torch.nn.utils import fuse_conv_bn_eval
+
+from .backbones.tada2d import TAdaConvModule
+from .layers import InterlacedConv
+
+
+def fuse_for_inference(model: nn.Module) -> nn.Module:
+    """Returns a copy of a trained network that computes the same, but faster.
+
+    Batch norms go into the convolutions in front of them, also in the long-term
+    module of TDN and behind TIN's interlacing. TAda2D's average over frames, its
+    batch norm and that of the frame itself become one mixing of three frames.
+    Outputs are those of the model in eval mode, up to rounding.
+
+    The copy is for inference alone: its tensors have other names and other values
+    than those of a checkpoint, so load weights before and save those of ``model``.
+
+    Args:
+        model: A backbone or a whole recognizer. It is left as it is.
+    """
+    model = deepcopy(model).eval()
+    for module in list(model.modules()):
+        if isinstance(module, ConvModule) and isinstance(module.conv, InterlacedConv):
+            inner = module.conv
+            inner.net2 = fuse_conv_bn_eval(inner.net2, module.norm)
+            setattr(module, module.norm_name, nn.Identity())
+        for name, child in module.named_children():
+            if isinstance(child, TAdaConvModule):
+                setattr(module, name, child.fold())
+    return fuse_conv_bn(model)
