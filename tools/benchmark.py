@@ -1,162 +1,213 @@
-"""Compares formulations of temporal mixing on this machine.
+"""Compares the speed and memory of the networks with plain TSN on the same ResNet.
 
-For every size, the time of a forward pass and of forward and backward together is
-given as a ratio to the grouped convolution, which is how the published code mixes
-frames. Ratios of one run can be compared; times cannot, machines differ.
+For every network, in one process and in turns: TSN without anything temporal, which
+is the floor; ours; the formulation of the paper, literally (tests/reference); and
+MMAction2's own where it has one that runs. Ratios of one run can be compared; times
+cannot, machines differ.
 
-    python tools/benchmark.py --threads 1 --out results/temporal_mix_cpu.json
+    python tools/benchmark.py --threads 1 --out benchmarks/results/networks_cpu.csv
+
+A setting is 'plain' or any of channels_last, amp, compile and fused, joined by '+';
+all opponents run with it. 'fused' has batch norms folded, and no training step.
 """
 
 import argparse
-import json
-import platform
 import sys
-import time
+from copy import deepcopy
 from pathlib import Path
 from statistics import median
 
 import torch
-import torch.nn.functional as F
+from benchmarking import interleave, machine, peak_memory, ratio, write_csv
+from mmaction.registry import MODELS
+from mmaction.utils import register_all_modules
+from mmcv.cnn import fuse_conv_bn
+from mmengine.logging import MMLogger
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
+from speed_picture import draw
+from torch import nn
 
-from mmtemporal.ops import temporal_mix
-from mmtemporal.ops.temporal_mix import mix_taps_reference
+from mmtemporal.models import fuse_for_inference
 
-# The formulation of the paper stands beside the tests.
+# The literal formulations stand beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tests'))
-from reference.tam import gate_and_convolve  # noqa: E402
+from reference.networks import literal  # noqa: E402
 
-T = 8
-# Clips, channels, side of the map: TAM's inputs in TANet-50 at 224 pixels, and
-# those of a ResNet-18 at 32.
-SIZES = (
-    (1, 64, 56),
-    (4, 64, 56),
-    (4, 128, 28),
-    (4, 256, 14),
-    (4, 512, 7),
-    (8, 64, 8),
-    (8, 128, 4),
-    (8, 256, 2),
-    (8, 512, 1),
-)
+NETWORKS = ('TIN', 'TANet', 'TAda2D', 'TDN')
+FLAGS = {'plain', 'channels_last', 'amp', 'compile', 'fused'}
 
 
-def gates(kernel, gate):
-    """Returns taps (n, k, t, c) of a kernel (n, c, k) and a gate (n, c, t)."""
-    pad = kernel.size(2) // 2
-    gate = F.pad(gate.transpose(1, 2), (0, 0, pad, pad))
-    sources = [gate.narrow(1, k, T) for k in range(kernel.size(2))]
-    return kernel.transpose(1, 2).unsqueeze(2) * torch.stack(sources, 1)
-
-
-def mix_taps(x, kernel, gate):
-    return temporal_mix(x, T, taps=gates(kernel, gate))
-
-
-def plain_torch(x, kernel, gate):
-    frames = x.unflatten(0, (-1, T))
-    return mix_taps_reference(frames, gates(kernel, gate)).flatten(0, 1)
-
-
-def mix_matrix(x, kernel, gate):
-    # Tap k of frame t stands at source frame t + k - K // 2.
-    taps = gates(kernel, gate).permute(0, 3, 2, 1)
-    pad = kernel.size(2) // 2
-    matrix = sum(
-        torch.diag_embed(
-            taps[..., max(0, pad - k) : T - max(0, k - pad), k], offset=k - pad
-        )
-        for k in range(kernel.size(2))
+def build_tsn(name, depth):
+    """Builds the floor: for TAda2D without max-pool, like itself."""
+    if name != 'TAda2D':
+        return MODELS.build(dict(type='ResNet', depth=depth, norm_eval=False))
+    strides = (2, 2, 2, 2)
+    tsn = MODELS.build(
+        dict(type='ResNet', depth=depth, norm_eval=False, strides=strides)
     )
-    return temporal_mix(x, T, matrix=matrix)
+    tsn.maxpool = nn.Identity()
+    return tsn
 
 
-FORMULATIONS = {
-    'grouped convolution': gate_and_convolve,
-    'temporal_mix, taps': mix_taps,
-    'temporal_mix, matrix': mix_matrix,
-    'plain torch': plain_torch,
-}
+def build(name, depth, frames):
+    """Returns {implementation: network}, the floor first."""
+    ours = MODELS.build(
+        dict(type=f'mmtemporal.{name}', depth=depth, num_segments=frames)
+    )
+    networks = dict(TSN=build_tsn(name, depth), ours=ours, literal=literal(ours))
+    if name == 'TANet' and depth >= 50:
+        networks['in-tree'] = MODELS.build(
+            dict(type='TANet', depth=depth, num_segments=frames)
+        )
+    return networks
 
 
-def measure(size, repeats):
-    """Returns {formulation: (forward, forward and backward)} in seconds."""
-    n, c, side = size
-    x = torch.randn(n * T, c, side, side)
-    inputs = [x, torch.rand(n, c, 3), torch.rand(n, c, T)]
-    upstream = torch.randn_like(x)
-    expected = None
-    times = {name: ([], []) for name in FORMULATIONS}
-    # In turns, so that a change of load on the machine meets all of them.
-    for repeat in range(repeats + 1):
-        for name, function in FORMULATIONS.items():
-            start = time.perf_counter()
-            with torch.no_grad():
-                y = function(*inputs)
-            middle = time.perf_counter()
-            leaves = [value.detach().requires_grad_() for value in inputs]
-            torch.autograd.grad(function(*leaves), leaves, upstream)
-            end = time.perf_counter()
-            if repeat:  # the first round warms up
-                times[name][0].append(middle - start)
-                times[name][1].append(end - middle)
-            elif expected is None:
-                expected = y
-            torch.testing.assert_close(y, expected, rtol=1e-4, atol=1e-4)
-    return {name: tuple(map(median, pair)) for name, pair in times.items()}
+def prepare(implementation, network, flags, device):
+    """Puts a network into a setting."""
+    network = network.to(device)
+    if 'fused' in flags:
+        fuse = fuse_for_inference if implementation == 'ours' else fuse_with_mmcv
+        network = fuse(network)
+    if 'channels_last' in flags:
+        network = network.to(memory_format=torch.channels_last)
+    return torch.compile(network) if 'compile' in flags else network
 
 
-def cpu_name():
-    info = Path('/proc/cpuinfo')
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(': ')[1] for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.machine()
+def fuse_with_mmcv(network):
+    network = deepcopy(network)
+    network.eval()  # MMAction2's ResNet returns nothing here
+    return fuse_conv_bn(network)
+
+
+def make_input(implementation, name, args, frames, flags):
+    windows = 5 if name == 'TDN' and implementation != 'TSN' else 1
+    x = torch.randn(args.batch * frames * windows, 3, args.size, args.size)
+    if 'channels_last' in flags:
+        x = x.contiguous(memory_format=torch.channels_last)
+    return x.to(args.device)
+
+
+def make_step(network, x, mode, flags, args):
+    """Returns a function that classifies a batch, or trains on it."""
+    kind = torch.device(args.device).type
+    dtype = getattr(torch, args.amp_dtype)
+
+    def forward():
+        with torch.autocast(kind, dtype, enabled='amp' in flags):
+            return network(x)
+
+    def infer():
+        network.eval()
+        with torch.inference_mode():
+            forward()
+
+    def train():
+        network.train()
+        forward().float().mean().backward()
+        network.zero_grad()
+
+    return infer if mode == 'inference' else train
+
+
+def measure(name, frames, setting, mode, args):
+    """Returns a row of results for each implementation of a network."""
+    flags = set(setting.split('+'))
+    steps = {}
+    for implementation, network in build(name, args.depth, frames).items():
+        if implementation in args.skip:
+            continue
+        network = prepare(implementation, network, flags, args.device)
+        x = make_input(implementation, name, args, frames, flags)
+        steps[implementation] = make_step(network, x, mode, flags, args)
+    label = f'{name}, {frames} frames, {setting}, {mode}'
+    times = interleave(steps, args.repeats, args.device, label)
+    memory = {key: peak_memory(step, args.device) for key, step in steps.items()}
+    rows = []
+    for implementation, seconds in times.items():
+        middle, least, greatest = ratio(seconds, times['TSN'])
+        rows.append(
+            dict(
+                network=name,
+                implementation=implementation,
+                mode=mode,
+                setting=setting,
+                depth=args.depth,
+                frames=frames,
+                batch=args.batch,
+                size=args.size,
+                amp_dtype=args.amp_dtype if 'amp' in flags else '',
+                seconds=round(median(seconds), 4),
+                ratio=round(middle, 3),
+                ratio_least=round(least, 3),
+                ratio_greatest=round(greatest, 3),
+                memory_mib=round(memory[implementation] / 2**20, 1),
+                memory_ratio=round(memory[implementation] / memory['TSN'], 3),
+                **machine(args.device),
+            )
+        )
+    return rows
+
+
+def show(rows):
+    """Prints a line for each network, setting, number of frames and mode."""
+    keys = ('network', 'setting', 'frames', 'mode')
+    names = ('ours', 'literal', 'in-tree')
+    table = Table(title='Time over that of TSN (least to greatest round) | peak memory')
+    for column in (*keys, *names):
+        table.add_column(column)
+    lines = {}
+    for row in rows:
+        line = lines.setdefault(tuple(str(row[key]) for key in keys), {})
+        line[row['implementation']] = (
+            '{ratio:.2f} ({ratio_least:.2f} to {ratio_greatest:.2f}) | '
+            '{memory_ratio:.2f}'.format(**row)
+        )
+    for line, cells in lines.items():
+        table.add_row(*line, *(cells.get(name, '') for name in names))
+    Console().print(table)
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--networks', nargs='+', default=NETWORKS, choices=NETWORKS)
+    parser.add_argument('--modes', nargs='+', default=('inference', 'training'))
+    parser.add_argument('--settings', nargs='+', default=('plain',))
+    parser.add_argument('--skip', nargs='+', default=(), help='implementations')
+    parser.add_argument('--depth', type=int, default=50)
+    parser.add_argument('--frames', type=int, nargs='+', default=(8,))
+    parser.add_argument('--batch', type=int, default=1, help='clips')
+    parser.add_argument('--size', type=int, default=224, help='pixels a side')
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--amp-dtype', default='bfloat16')
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--repeats', type=int, default=7)
+    parser.add_argument('--out', type=Path, help='CSV file; a picture stands beside it')
+    args = parser.parse_args()
+    for setting in args.settings:
+        if not set(setting.split('+')) <= FLAGS:
+            parser.error(f'--settings {setting}: expected {sorted(FLAGS)}, joined by +')
+    return args
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--repeats', type=int, default=15)
-    parser.add_argument('--out', type=Path, help='write the ratios to this JSON file')
-    args = parser.parse_args()
+    args = parse_args()
     torch.set_num_threads(args.threads)
+    MMLogger.get_instance('benchmark', log_level='WARNING')
+    register_all_modules()
     rows = []
-    for size in track(SIZES, description='measuring'):
-        times = measure(size, args.repeats)
-        base = times['grouped convolution']
-        rows.append(
-            dict(
-                size=size,
-                ratios={
-                    name: [round(a / b, 2) for a, b in zip(pair, base)]
-                    for name, pair in times.items()
-                },
-            )
-        )
-    table = Table(title='Time / time of a grouped convolution: forward, with backward')
-    table.add_column('clips x channels x map')
-    for name in FORMULATIONS:
-        table.add_column(name, justify='right')
-    for row in rows:
-        n, c, side = row['size']
-        cells = ['{}, {}'.format(*row['ratios'][name]) for name in FORMULATIONS]
-        table.add_row(f'{n} x {c} x {side}', *cells)
-    Console().print(table)
+    for setting in args.settings:
+        for name in args.networks:
+            for frames in args.frames:
+                for mode in args.modes:
+                    if mode == 'training' and 'fused' in setting:
+                        continue
+                    rows += measure(name, frames, setting, mode, args)
+                    if args.out:  # what is measured is kept, whatever comes
+                        write_csv(args.out, rows)
+    show(rows)
     if args.out:
-        record = dict(
-            device=cpu_name(),
-            torch=torch.__version__,
-            threads=args.threads,
-            dtype='float32',
-            num_segments=T,
-            meaning='time / time of the grouped convolution: [forward, with backward]',
-            rows=rows,
-        )
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(record, indent=1) + '\n')
+        draw(rows, args.out.with_suffix('.png'))
 
 
 if __name__ == '__main__':

@@ -24,7 +24,8 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
     Args:
         model: A backbone or a whole recognizer. It is left as it is.
     """
-    model = deepcopy(model).eval()
+    model = deepcopy(model)
+    model.eval()  # MMAction2's ResNet returns nothing here
     for module in list(model.modules()):
         if isinstance(module, ConvModule) and isinstance(module.conv, InterlacedConv):
             inner = module.conv

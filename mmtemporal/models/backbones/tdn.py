@@ -14,6 +14,7 @@ from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
 from mmtemporal.models.layers import LongTermTDM, TemporalShift, frame_differences
+from mmtemporal.ops import recompute
 from mmtemporal.registry import MODELS
 
 from .checkpointed_stage import CheckpointedStage
@@ -37,7 +38,9 @@ class TDBlock(nn.Module):
         x -- conv1 -- L-TDM -- shift -- conv2 -- conv3 -- + -- ReLU
         +------------------- shortcut -------------------+
 
-    A basic block has no third convolution.
+    A basic block has no third convolution. The maps between the first and the
+    second are seven times what they work on, and cheap; so in training they are
+    computed twice instead of being kept.
 
     Args:
         block: mmaction2's ``Bottleneck`` or ``BasicBlock``.
@@ -66,10 +69,11 @@ class TDBlock(nn.Module):
         self.relu = block.relu
 
     def forward(self, x: Tensor) -> Tensor:
-        out = x
-        for layer in (self.conv1, self.ltdm, self.shift, self.conv2, self.conv3):
-            if layer is not None:
-                out = layer(out)
+        temporal = [layer for layer in (self.ltdm, self.shift) if layer is not None]
+        out = recompute(nn.Sequential(*temporal), self.conv1(x), *temporal)
+        out = self.conv2(out)
+        if self.conv3 is not None:
+            out = self.conv3(out)
         if self.downsample is not None:
             x = self.downsample(x)
         return self.relu(out + x)

@@ -8,7 +8,7 @@ from math import ceil
 import torch
 from torch import Tensor, nn
 
-from mmtemporal.ops import temporal_mix, without_autocast
+from mmtemporal.ops import recompute, temporal_mix, without_autocast
 
 # The sigmoid of this is 0.625, so with a scale of 4 every learnt offset starts
 # near half a frame, and with the paper's scale of T = 8 at one frame.
@@ -170,8 +170,10 @@ class InterlacedConv(nn.Module):
     """A convolution with temporal interlacing in front.
 
     It takes the place of a convolution in a residual block, so that only the
-    residual branch sees moved features. The names of its two children are
-    those of the released checkpoints.
+    residual branch sees moved features. Those are as large as the input, which the
+    shortcut keeps anyway; so they are interlaced once more in the backward pass
+    instead of being kept. The names of the two children are those of the released
+    checkpoints.
 
     Args:
         net1: The interlacing.
@@ -188,4 +190,4 @@ class InterlacedConv(nn.Module):
         self.net2 = net2
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net2(self.net1(x))
+        return recompute(lambda x: self.net2(self.net1(x)), x)

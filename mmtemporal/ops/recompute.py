@@ -1,0 +1,57 @@
+"""Computing again in the backward pass what need not be kept for it."""
+
+from contextlib import contextmanager, nullcontext
+from typing import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+from .tracing import is_traced
+
+
+def recompute(
+    function: Callable[[Tensor], Tensor],
+    x: Tensor,
+    *modules: nn.Module,
+    random: bool = False,
+) -> Tensor:
+    """Calls a function that keeps its input alone for the backward pass.
+
+    There, it is called once more, up to where its last intermediate result is
+    known. That call leaves the running statistics of batch norms alone, so training
+    is equal to training without. (Plain checkpointing updates them twice a step.)
+
+    Args:
+        function: The function.
+        x: Its argument.
+        *modules: Those whose batch norms it uses.
+        random: Whether it draws random numbers, which then are the same again.
+
+    Shape:
+        - x and output: those of ``function``
+    """
+    if not torch.is_grad_enabled() or is_traced():
+        return function(x)
+    return checkpoint(
+        function,
+        x,
+        use_reentrant=False,
+        preserve_rng_state=random,
+        context_fn=lambda: (nullcontext(), _frozen_statistics(*modules)),
+    )
+
+
+@contextmanager
+def _frozen_statistics(*modules: nn.Module):
+    """Keeps batch norms from updating, while they still use batch statistics."""
+    norms = [m for each in modules for m in each.modules() if isinstance(m, _BatchNorm)]
+    kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm in norms:
+        norm.momentum, norm.num_batches_tracked = 0.0, None
+    try:
+        yield
+    finally:
+        for norm, (momentum, counter) in zip(norms, kept):
+            norm.momentum, norm.num_batches_tracked = momentum, counter
