@@ -7,14 +7,20 @@ how they choose ``A``. In all of them only near frames meet, so it is given as i
 band of K taps, which costs K multiply-adds a value.
 """
 
+from typing import Optional
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .autocast import without_autocast
+from .temporal_mix_triton import is_available as has_kernels
+from .tracing import is_traced
 
 
-def temporal_mix(x: Tensor, num_segments: int, taps: Tensor) -> Tensor:
+def temporal_mix(
+    x: Tensor, num_segments: int, taps: Tensor, num_channels: Optional[int] = None
+) -> Tensor:
     """Replaces every frame by a weighted sum of the frames around it.
 
     Frames outside the clip count as zero. Gradients of any order are exact, and
@@ -28,10 +34,12 @@ def temporal_mix(x: Tensor, num_segments: int, taps: Tensor) -> Tensor:
             output frame ``t``, for the g-th of G equal runs of channels. K is
             odd; with K = 2T - 1 every frame reaches every other. The sizes n
             and t may be 1: the same weights for every clip or frame.
+        num_channels: Only the first so many channels are mixed; the others stay as
+            they are. Defaults to all.
 
     Shape:
         - x: (n * t, c, h, w)
-        - taps: (n or 1, k, t or 1, g), g being a divisor of c
+        - taps: (n or 1, k, t or 1, g), g being a divisor of num_channels
         - output: (n * t, c, h, w), with the dtype and memory format of ``x``
 
     Raises:
@@ -44,36 +52,37 @@ def temporal_mix(x: Tensor, num_segments: int, taps: Tensor) -> Tensor:
             f'{num_segments}, got shape {tuple(x.shape)}'
         )
     frames = x.unflatten(0, (-1, num_segments))
-    _check_taps(taps, frames)
+    num_channels = x.size(1) if num_channels is None else num_channels
+    _check_taps(taps, frames, num_channels)
     # Products in lower precision would change the dtype that the caller sees.
     with without_autocast(x):
         taps = taps.to(x.dtype)
-        runs = x.size(1) // taps.size(3)
-        if runs > 1 and taps.size(3) > 1:
-            taps = taps[..., None].expand(-1, -1, -1, -1, runs).flatten(3)
+        run = num_channels // taps.size(3)
+        # (n or 1, k, t or 1, num_channels)
+        taps = taps[..., None].expand(-1, -1, -1, -1, run).flatten(3)
         mixed = _mix_taps(frames, taps)
     # Not flatten: exporters would carry the number of frames as t * (n * t // t).
     return mixed.reshape(x.shape)
 
 
-def _check_taps(taps: Tensor, frames: Tensor) -> None:
-    n, t, c = frames.shape[:3]
+def _check_taps(taps: Tensor, frames: Tensor, num_channels: int) -> None:
+    n, t = frames.shape[:2]
     fits = taps.dim() == 4 and all(
         size in (1, full) for size, full in zip(taps.shape[::2], (n, t))
     )
-    if not fits or taps.size(1) % 2 == 0 or c % taps.size(3):
+    if not fits or taps.size(1) % 2 == 0 or num_channels % taps.size(3):
         raise ValueError(
             f'taps must be (n or 1, k, t or 1, g) with an odd k, n={n}, t={t} and g a '
-            f'divisor of c={c}, got {tuple(taps.shape)}'
+            f'divisor of {num_channels} channels, got {tuple(taps.shape)}'
         )
 
 
 def _mix_taps(frames: Tensor, taps: Tensor) -> Tensor:
-    """Mixes (n, t, c, h, w) with taps (n or 1, k, t or 1, c or 1)."""
-    if _is_traced():
+    """Mixes the first m channels of (n, t, c, h, w) with (n or 1, k, t or 1, m)."""
+    if is_traced():
         return mix_taps_reference(frames, taps)
-    n, t, c = frames.shape[:3]
-    return _MixTaps.apply(frames, taps.expand(n, -1, t, c))
+    n, t = frames.shape[:2]
+    return _MixTaps.apply(frames, taps.expand(n, -1, t, -1))
 
 
 def mix_taps_reference(frames: Tensor, taps: Tensor) -> Tensor:
@@ -81,36 +90,45 @@ def mix_taps_reference(frames: Tensor, taps: Tensor) -> Tensor:
 
     Shape:
         - frames: (n, t, c, h, w)
-        - taps: (n or 1, k, t or 1, c or 1)
-        - output: (n, t, c, h, w)
+        - taps: (n or 1, k, t or 1, m), m being at most c
+        - output: (n, t, c, h, w), of which the channels from m on are the input's
     """
     t, k = frames.size(1), taps.size(1)
-    padded = F.pad(frames, (0, 0) * 3 + (k // 2, k // 2))
-    return sum(taps[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k))
+    moved, kept = frames.tensor_split([taps.size(3)], 2)
+    padded = F.pad(moved, (0, 0) * 3 + (k // 2, k // 2))
+    mixed = sum(taps[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k))
+    return torch.cat((mixed, kept), 2) if kept.size(2) else mixed
 
 
 class _MixTaps(torch.autograd.Function):
     """Mixing by shifted multiply-adds, which keeps nothing but its inputs.
 
     Measured on CPUs this is the fastest of the formulations compared by
-    ``tools/benchmark.py`` but for maps of a few pixels.
+    ``tools/benchmark_mix.py`` but for maps of a few pixels. GPUs have kernels.
     """
 
     @staticmethod
     def forward(frames: Tensor, taps: Tensor) -> Tensor:
+        moved, kept = frames.tensor_split([taps.size(3)], 2)
+        if has_kernels(frames):
+            mixed = torch.ops.mmtemporal.mix_taps(moved, taps)
+            return torch.cat((mixed, kept), 2) if kept.size(2) else mixed
+        out = torch.empty_like(frames)
+        mixed, rest = out.tensor_split([taps.size(3)], 2)
+        rest.copy_(kept)
         t, k = frames.size(1), taps.size(1)
         taps = taps[..., None, None]
-        mixed = frames * taps[:, k // 2]
+        torch.mul(moved, taps[:, k // 2], out=mixed)
         for i in range(k):
             step, start, stop = _overlap(i, k, t)
             if step and start < stop:
-                source = frames[:, start + step : stop + step]
+                source = moved[:, start + step : stop + step]
                 target, weight = mixed[:, start:stop], taps[:, i, start:stop]
                 if _is_large(frames):
                     target.addcmul_(source, weight)
                 else:
                     target.add_(source * weight)
-        return mixed
+        return out
 
     @staticmethod
     def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
@@ -119,11 +137,12 @@ class _MixTaps(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple:
         frames, taps = ctx.saved_tensors
+        k, m = taps.size(1), taps.size(3)
         return (
             _MixTaps.apply(grad, _adjoint_taps(taps))
             if ctx.needs_input_grad[0]
             else None,
-            _CorrelateTaps.apply(grad, frames, taps.size(1))
+            _CorrelateTaps.apply(grad[:, :, :m], frames[:, :, :m], k)
             if ctx.needs_input_grad[1]
             else None,
         )
@@ -145,6 +164,8 @@ class _CorrelateTaps(torch.autograd.Function):
 
     @staticmethod
     def forward(left: Tensor, right: Tensor, num_taps: int) -> Tensor:
+        if has_kernels(left):
+            return torch.ops.mmtemporal.correlate_taps(left, right, num_taps)
         if _is_planar(left) and _is_planar(right) and _is_large(left):
             return _matrix_to_taps(_inner_products(left, right), num_taps)
         n, t, c = left.shape[:3]
@@ -191,15 +212,6 @@ def _inner_products(left: Tensor, right: Tensor) -> Tensor:
     left = left.flatten(3).transpose(1, 2)
     right = right.flatten(3).permute(0, 2, 3, 1)
     return torch.stack([torch.bmm(a, b) for a, b in zip(left, right)])
-
-
-def _is_traced() -> bool:
-    """Tells whether a compiler or exporter is recording.
-
-    It fuses the plain form by itself, and needs a graph without writes and
-    without loops over the clips.
-    """
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 def _is_large(frames: Tensor) -> bool:

@@ -13,9 +13,10 @@ import torch.nn.functional as F
 
 from mmtemporal.models.backbones.tada2d import TAdaConvModule, TemporalAggregation
 from mmtemporal.models.backbones.tada_convnext_block import TAdaConvNeXtV2Block
-from mmtemporal.models.backbones.tdn import TDN
+from mmtemporal.models.backbones.tdn import TDN, TDBlock
 from mmtemporal.models.layers import (
     TAM,
+    InterlacedConv,
     LongTermTDM,
     TAdaConv2d,
     TemporalInterlace,
@@ -102,6 +103,11 @@ def interlace(self, x):
     return out
 
 
+def interlace_and_convolve(self, x):
+    """TIN: keeps what it computes for the backward pass, a second map."""
+    return self.net2(self.net1(x))
+
+
 def shift_frames(frames, shift):
     """Moves groups by whole numbers of frames, with zeros coming in.
 
@@ -180,6 +186,16 @@ def _excite(layer, difference):
     return torch.sigmoid(layer.expand_bn(layer.expand(mean))) - 0.5
 
 
+def run_block(self, x):
+    """A block of TDN: keeps what it computes for the backward pass, seven maps."""
+    out = x
+    for layer in (self.conv1, self.ltdm, self.shift, self.conv2, self.conv3):
+        if layer is not None:
+            out = layer(out)
+    shortcut = x if self.downsample is None else self.downsample(x)
+    return self.relu(out + shortcut)
+
+
 def shift_channels(self, x):
     """TDN's shift: convolves the frames of every pixel in one dimension.
 
@@ -247,7 +263,9 @@ def _pool(x, t, mode):
 _LITERAL = {
     TAM: ('forward', adapt),
     TemporalInterlace: ('forward', interlace),
+    InterlacedConv: ('forward', interlace_and_convolve),
     TDN: ('forward', differ_and_run),
+    TDBlock: ('forward', run_block),
     LongTermTDM: ('forward', gate_both_ways),
     TemporalShift: ('forward', shift_channels),
     TAdaConv2d: ('forward', calibrate),

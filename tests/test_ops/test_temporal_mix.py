@@ -84,6 +84,29 @@ def test_taps_of_groups_equal_the_definition(n, groups, k, layout):
     torch.testing.assert_close(temporal_mix(x, t, taps), expected)
 
 
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize(('h', 'w'), [(2, 3), (5, 7)])
+def test_channels_behind_the_mixed_ones_stay(h, w, layout):
+    x = make_frames(2, 4, 6, h, w, layout).requires_grad_()
+    taps = torch.randn(2, 3, 4, 2, dtype=x.dtype, requires_grad=True)
+
+    def mix(x, taps):
+        return temporal_mix(x, 4, taps, num_channels=4)
+
+    mixed = mix(x, taps)
+    torch.testing.assert_close(mixed[:, :4], temporal_mix(x[:, :4], 4, taps))
+    assert torch.equal(mixed[:, 4:], x[:, 4:])
+    assert mixed.is_contiguous(
+        memory_format=torch.channels_last
+        if layout == 'channels_last'
+        else torch.contiguous_format
+    )
+    plain = mix_taps_reference(x.unflatten(0, (2, 4)), taps.repeat_interleave(2, 3))
+    torch.testing.assert_close(mixed, plain.flatten(0, 1))
+    assert gradcheck(mix, (x, taps))
+    assert gradgradcheck(mix, (x, taps))
+
+
 # Of every clip and channel; of all clips and frames; of groups of channels.
 FORMS = {
     'taps': lambda n, t, c: (n, 3, t, c),
@@ -166,7 +189,9 @@ def test_bad_input_is_named():
     x = torch.randn(8, 4, 3, 3)
     with pytest.raises(ValueError, match='num_segments = 3, got shape'):
         temporal_mix(x, 3, torch.rand(1, 3, 1, 1))
-    with pytest.raises(ValueError, match='odd k, n=2, t=4 and g a divisor of c=4'):
+    with pytest.raises(
+        ValueError, match='odd k, n=2, t=4 and g a divisor of 4 channels'
+    ):
         temporal_mix(x, 4, torch.rand(2, 2, 4, 4))
-    with pytest.raises(ValueError, match='g a divisor of c=4'):
+    with pytest.raises(ValueError, match='g a divisor of 4 channels'):
         temporal_mix(x, 4, torch.rand(2, 3, 4, 3))

@@ -134,9 +134,8 @@ class TemporalInterlace(nn.Module):
         self.weight_net = WeightNet(self.num_moved, num_groups)
 
     def forward(self, x: Tensor) -> Tensor:
-        moved, kept = x.tensor_split([self.num_moved], dim=1)
-        mixed = temporal_mix(moved, self.num_segments, self.taps(moved))
-        return torch.cat((mixed, kept), 1) if kept.size(1) else mixed
+        taps = self.taps(x[:, : self.num_moved])
+        return temporal_mix(x, self.num_segments, taps, self.num_moved)
 
     def taps(self, x: Tensor) -> Tensor:
         """Computes the weights with which the frames of every group are mixed.
