@@ -141,6 +141,7 @@ def measure(name, frames, setting, mode, args):
                 ratio=round(middle, 3),
                 ratio_least=round(least, 3),
                 ratio_greatest=round(greatest, 3),
+                rounds=args.repeats,
                 memory_mib=round(memory[implementation] / 2**20, 1),
                 memory_ratio=round(memory[implementation] / memory['TSN'], 3),
                 **machine(args.device),

@@ -104,7 +104,7 @@ def test_channels_behind_the_mixed_ones_stay(h, w, layout):
     plain = mix_taps_reference(x.unflatten(0, (2, 4)), taps.repeat_interleave(2, 3))
     torch.testing.assert_close(mixed, plain.flatten(0, 1))
     assert gradcheck(mix, (x, taps))
-    assert gradgradcheck(mix, (x, taps))
+    assert gradgradcheck(mix, (x, taps), fast_mode=True)
 
 
 # Of every clip and channel; of all clips and frames; of groups of channels.
