@@ -60,8 +60,8 @@ def make_table(file, setting=None):
     lines += [
         '',
         f'ResNet-{first["depth"]}, {first["batch"]} clip(s) of {first["size"]} px, '
-        f'{first["device"]}, {first["threads"]} thread(s), torch {first["torch"]}, {first["rounds"]} rounds '
-        f'(`benchmarks/results/{file}`).',
+        f'{first["device"]}, {first["threads"]} thread(s), torch {first["torch"]}, '
+        f'{first["rounds"]} rounds (`benchmarks/results/{file}`).',
     ]
     return lines
 

@@ -24,6 +24,7 @@ from mmtemporal.models.layers import (
 )
 
 from .tam import gate_and_convolve
+from .tdn import excite
 
 
 def literal(model):
@@ -130,29 +131,15 @@ def shift_frames(frames, shift):
 # ------------------------------------------------------------------- TDN
 
 
-def differ_and_run(self, x):
+def differ(self, windows):
     """TDN: takes differences of whole frames, and halves their size behind it.
 
     The differences of five frames are four images, at full size, which are copied
     to stand one behind another, and only then averaged over 2 x 2 pixels.
     """
-    windows = self._windows(x)
-    x = windows[:, self.frames_per_segment // 2]
-    if self.difference_layers:
-        frames = windows.unbind(1)
-        pairs = zip(frames[1:], frames)
-        difference = torch.cat([later - sooner for later, sooner in pairs], 1)
-        difference = F.avg_pool2d(difference, 2)
-    outs = []
-    for index, name in enumerate(['conv1', *self.res_layers]):
-        x = self._run(name, x)
-        if name in self.difference_layers:
-            difference = self._run(f'diff_{name}', difference)
-        if name in self.short_term:
-            x = self._fuse(x, difference)
-        if index - 1 in self.out_indices:
-            outs.append(x)
-    return outs[0] if len(outs) == 1 else tuple(outs)
+    frames = windows.unbind(1)
+    pairs = zip(frames[1:], frames)
+    return F.avg_pool2d(torch.cat([later - sooner for later, sooner in pairs], 1), 2)
 
 
 def gate_both_ways(self, x):
@@ -171,19 +158,8 @@ def gate_both_ways(self, x):
         torch.cat((aligned[:, 1:] - reduced[:, :-1], zeros), 1).flatten(0, 1),
         torch.cat((zeros, aligned[:, :-1] - reduced[:, 1:]), 1).flatten(0, 1),
     )
-    forward, backward = (_excite(self, difference) for difference in differences)
+    forward, backward = (excite(self, difference) for difference in differences)
     return x + x * (0.5 * forward + 0.5 * backward)
-
-
-def _excite(layer, difference):
-    branches = [difference]
-    if layer.num_scales >= 2:
-        pooled = layer.pooled_bn(layer.pooled(F.avg_pool2d(difference, 2)))
-        branches.append(F.interpolate(pooled, difference.shape[2:]))
-    if layer.num_scales >= 3:
-        branches.append(layer.full_bn(layer.full(difference)))
-    mean = sum(branches[1:], branches[0]) / len(branches)
-    return torch.sigmoid(layer.expand_bn(layer.expand(mean))) - 0.5
 
 
 def run_block(self, x):
@@ -264,7 +240,7 @@ _LITERAL = {
     TAM: ('forward', adapt),
     TemporalInterlace: ('forward', interlace),
     InterlacedConv: ('forward', interlace_and_convolve),
-    TDN: ('forward', differ_and_run),
+    TDN: ('_differ', differ),
     TDBlock: ('forward', run_block),
     LongTermTDM: ('forward', gate_both_ways),
     TemporalShift: ('forward', shift_channels),

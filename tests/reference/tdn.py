@@ -15,14 +15,17 @@ def long_term_gate(layer, x):
             forward[row] = aligned[row + 1] - reduced[row]
         if row % t > 0:
             backward[row] = aligned[row - 1] - reduced[row]
-    gates = []
-    for difference in (forward, backward):
-        branches = [difference]
-        if layer.num_scales >= 2:
-            pooled = layer.pooled_bn(layer.pooled(F.avg_pool2d(difference, 2)))
-            branches.append(F.interpolate(pooled, difference.shape[2:]))
-        if layer.num_scales >= 3:
-            branches.append(layer.full_bn(layer.full(difference)))
-        mean = sum(branches) / len(branches)
-        gates.append(torch.sigmoid(layer.expand_bn(layer.expand(mean))) - 0.5)
-    return x + x * (0.5 * gates[0] + 0.5 * gates[1])
+    forward, backward = (excite(layer, each) for each in (forward, backward))
+    return x + x * (0.5 * forward + 0.5 * backward)
+
+
+def excite(layer, difference):
+    """Returns the attention of the differences in one direction."""
+    branches = [difference]
+    if layer.num_scales >= 2:
+        pooled = layer.pooled_bn(layer.pooled(F.avg_pool2d(difference, 2)))
+        branches.append(F.interpolate(pooled, difference.shape[2:]))
+    if layer.num_scales >= 3:
+        branches.append(layer.full_bn(layer.full(difference)))
+    mean = sum(branches[1:], branches[0]) / len(branches)
+    return torch.sigmoid(layer.expand_bn(layer.expand(mean))) - 0.5

@@ -214,7 +214,7 @@ class TDN(TemporalResNet):
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
         windows = self._windows(x)
         x = windows[:, self.frames_per_segment // 2]
-        difference = frame_differences(windows) if self.difference_layers else None
+        difference = self._differ(windows) if self.difference_layers else None
         outs = []
         for index, name in enumerate(['conv1', *self.res_layers]):
             x = self._run(name, x)
@@ -225,6 +225,9 @@ class TDN(TemporalResNet):
             if index - 1 in self.out_indices:
                 outs.append(x)
         return outs[0] if len(outs) == 1 else tuple(outs)
+
+    def _differ(self, windows: Tensor) -> Tensor:
+        return frame_differences(windows)
 
     def _run(self, name: str, x: Tensor) -> Tensor:
         x = getattr(self, name)(x)
