@@ -103,8 +103,9 @@ def mix_taps_reference(frames: Tensor, taps: Tensor) -> Tensor:
 class _MixTaps(torch.autograd.Function):
     """Mixing by shifted multiply-adds, which keeps nothing but its inputs.
 
-    Measured on CPUs this is the fastest of the formulations compared by
-    ``tools/benchmark_mix.py`` but for maps of a few pixels. GPUs have kernels.
+    Of the formulations that ``tools/benchmark_mix.py`` compares it is the fastest on
+    CPUs, but for a single clip of large maps and for maps of a few pixels. GPUs have
+    kernels.
     """
 
     @staticmethod
