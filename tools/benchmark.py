@@ -1,11 +1,12 @@
-"""Compares the speed and memory of the networks with plain TSN on the same ResNet.
+r"""Compares the speed and memory of the networks with plain TSN on the same ResNet.
 
 For every network, in one process and in turns: TSN without anything temporal, which
 is the floor; ours; the formulation of the paper, literally (tests/reference); and
 MMAction2's own where it has one that runs. Ratios of one run can be compared; times
 cannot, machines differ.
 
-    python tools/benchmark.py --threads 1 --out benchmarks/results/networks_cpu.csv
+    python tools/benchmark.py --settings plain fused --repeats 15 \
+        --out benchmarks/results/networks_cpu.csv
 
 A setting is 'plain' or any of channels_last, amp, compile and fused, joined by '+';
 all opponents run with it. 'fused' has batch norms folded, and no training step.
@@ -34,6 +35,8 @@ from mmtemporal.models import fuse_for_inference
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tests'))
 from reference.networks import literal  # noqa: E402
 
+# Beside ours and the floor.
+OTHERS = ('literal', 'in-tree')
 NETWORKS = ('TIN', 'TANet', 'TAda2D', 'TDN')
 FLAGS = {'plain', 'channels_last', 'amp', 'compile', 'fused'}
 
@@ -153,7 +156,7 @@ def measure(name, frames, setting, mode, args):
 def show(rows):
     """Prints a line for each network, setting, number of frames and mode."""
     keys = ('network', 'setting', 'frames', 'mode')
-    names = ('ours', 'literal', 'in-tree')
+    names = ('ours', *OTHERS)
     table = Table(title='Time over that of TSN (least to greatest round) | peak memory')
     for column in (*keys, *names):
         table.add_column(column)
@@ -174,7 +177,7 @@ def parse_args():
     parser.add_argument('--networks', nargs='+', default=NETWORKS, choices=NETWORKS)
     parser.add_argument('--modes', nargs='+', default=('inference', 'training'))
     parser.add_argument('--settings', nargs='+', default=('plain',))
-    parser.add_argument('--skip', nargs='+', default=(), help='implementations')
+    parser.add_argument('--skip', nargs='+', default=(), choices=OTHERS)
     parser.add_argument('--depth', type=int, default=50)
     parser.add_argument('--frames', type=int, nargs='+', default=(8,))
     parser.add_argument('--batch', type=int, default=1, help='clips')
