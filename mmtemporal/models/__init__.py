@@ -9,6 +9,7 @@ from .backbones import (
     TAdaConvNeXt,
     TAdaConvNeXtV2,
     TANet,
+    TemporalAdapter,
     TemporalResNet,
 )
 from .fusion import fuse_for_inference
@@ -28,6 +29,7 @@ __all__ = [
     'TAdaHead',
     'TDNHead',
     'TINHead',
+    'TemporalAdapter',
     'TemporalResNet',
     'fuse_for_inference',
 ]

@@ -255,7 +255,7 @@ def test_pooling_over_frames(t):
     [
         (lambda: TAdaConv2d(8, 8, 3, calibrate='all'), "calibrate='all' is none of"),
         (lambda: TAdaConv2d(8, 8, 3, bias=False, calibrate_bias=True), 'bias=True'),
-        (lambda: TAdaConv2d(6, 8, 3), '6 channels are no multiple of routing.reduc'),
+        (lambda: TAdaConv2d(3, 8, 3), '3 channels are less than routing.reduction=4'),
         (
             lambda: TAdaConv2d(8, 8, 3, routing=dict(type='mlp')),
             "routing.type='mlp' is none of",

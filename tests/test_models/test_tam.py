@@ -125,7 +125,7 @@ def test_half_precision_keeps_dtype_and_layout(dtype):
         (dict(num_segments=2), 'num_segments=2 frames are fewer than the 3 taps'),
         (dict(adaptive_kernel_size=4), 'adaptive_kernel_size must be odd, got 4'),
         (dict(conv1d_kernel_size=2), 'conv1d_kernel_size must be odd, got 2'),
-        (dict(beta=3), 'change tam_cfg.beta=3'),
+        (dict(beta=16), 'change tam_cfg.beta=16'),
         (dict(variant='globl'), "tam_cfg.variant='globl' is none of"),
     ],
 )

@@ -5,6 +5,7 @@ from copy import deepcopy
 import pytest
 import torch
 import torch.nn.functional as F
+from mmaction.models.backbones.resnet_tsm import TemporalShift as TSM
 from reference.tdn import long_term_gate
 from torch import nn
 
@@ -82,8 +83,8 @@ def test_parameters_of_the_long_term_module():
 
 
 def test_bad_arguments_of_the_long_term_module():
-    with pytest.raises(ValueError, match='24 channels are no multiple of reduction=16'):
-        LongTermTDM(24, 8)
+    with pytest.raises(ValueError, match='12 channels are less than reduction=16'):
+        LongTermTDM(12, 8)
     with pytest.raises(ValueError, match='num_scales=4 is none of 1, 2, 3'):
         LongTermTDM(16, 8, num_scales=4)
     layer = LongTermTDM(16, 8)
@@ -118,6 +119,9 @@ def test_shift_is_a_depthwise_convolution_in_time(t):
     torch.testing.assert_close(layer(x), expected.reshape(x.shape), **DOUBLE)
 
 
-def test_shift_needs_channels_for_both_directions():
-    with pytest.raises(ValueError, match='12 channels are no multiple of shift_div=8'):
-        TemporalShift(12, 4)
+def test_shift_that_is_not_learnt_is_that_of_tsm():
+    # Of 20 channels, 20 // 8 = 2 each way.
+    layer = TemporalShift(20, 4, learnt=False).double()
+    assert not any(p.requires_grad for p in layer.parameters())
+    x = torch.randn(8, 20, 3, 3, dtype=torch.double)
+    assert torch.equal(layer(x), TSM.shift(x, 4, shift_div=8))

@@ -182,6 +182,14 @@ def test_interlaced_conv_is_interlacing_then_convolution():
     assert torch.equal(InterlacedConv(layer, conv)(x), conv(layer(x)))
 
 
-def test_undividable_channels_are_named():
-    with pytest.raises(ValueError, match='24 channels cannot be cut into shift_div=4'):
-        TemporalInterlace(24, 8)
+def test_fewer_channels_move_where_groups_would_not_be_equal():
+    layer = TemporalInterlace(24, 8)
+    assert layer.num_moved == 4
+    x = torch.randn(8, 24, 3, 3)
+    moved = (layer(x) - x).abs().amax((0, 2, 3)) > 0
+    assert moved[:4].all() and not moved[4:].any()
+
+
+def test_too_few_channels_are_named():
+    with pytest.raises(ValueError, match='12 channels are less than shift_div=4 times'):
+        TemporalInterlace(12, 8)

@@ -1,9 +1,11 @@
 """Backbones: where a temporal layer sits in which network."""
 
+from .conv_types import build_conv2plus1d, build_tada_conv2d, build_tada_conv3d
 from .tada2d import TAda2D
 from .tada_convnext import TAdaConvNeXt, TAdaConvNeXtV2
 from .tanet import TANet
 from .tdn import TDN
+from .temporal_adapter import TemporalAdapter
 from .temporal_resnet import TemporalResNet
 from .tin import TIN
 
@@ -14,5 +16,9 @@ __all__ = [
     'TAda2D',
     'TAdaConvNeXt',
     'TAdaConvNeXtV2',
+    'TemporalAdapter',
     'TemporalResNet',
+    'build_conv2plus1d',
+    'build_tada_conv2d',
+    'build_tada_conv3d',
 ]

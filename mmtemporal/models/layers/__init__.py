@@ -1,5 +1,8 @@
 """The papers' modules: plain ``nn.Module``, usable in any network."""
 
+from .conv2plus1d import Conv2plus1d
+from .on_frames import OnFrames
+from .single_frame_conv import SingleFrameConv3d
 from .tada_conv import TAdaConv2d, TAdaConv3d
 from .tam import TAM
 from .temporal_difference import LongTermTDM, frame_differences
@@ -11,9 +14,12 @@ from .temporal_shift import TemporalShift
 __all__ = [
     'TAM',
     'AttentionRouting',
+    'Conv2plus1d',
     'ConvRouting',
     'InterlacedConv',
     'LongTermTDM',
+    'OnFrames',
+    'SingleFrameConv3d',
     'TAdaConv2d',
     'TAdaConv3d',
     'TemporalInterlace',

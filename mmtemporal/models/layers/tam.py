@@ -56,7 +56,7 @@ class TAM(nn.Module):
         alpha: The hidden width of the global branch is ``alpha * num_segments``
             (the paper's alpha).
         adaptive_kernel_size: Number K of taps, odd.
-        beta: The hidden width of the local branch is ``in_channels / beta``
+        beta: The hidden width of the local branch is ``in_channels // beta``
             (the paper's beta). That of ``'global_se'`` is half of it, which is
             what the paper's parameter count of 24.65 M leaves.
         conv1d_kernel_size: Frames seen by the first convolution of the local
@@ -106,12 +106,12 @@ class TAM(nn.Module):
             self.G = _kernel_branch(num_segments, alpha, adaptive_kernel_size)
         if gate is not None:
             divisor = beta if gate == 'local' else 2 * beta
-            if in_channels % divisor:
-                raise ValueError(
-                    f'{in_channels} channels are no multiple of {divisor}; '
-                    f'change tam_cfg.beta={beta}'
-                )
             hidden = in_channels // divisor
+            if hidden == 0:
+                raise ValueError(
+                    f'{in_channels} channels are less than {divisor}; change '
+                    f'tam_cfg.beta={beta}'
+                )
             if gate == 'local':
                 self.L = _importance_branch(in_channels, hidden, conv1d_kernel_size)
             else:

@@ -50,7 +50,7 @@ class LongTermTDM(nn.Module):
     Args:
         in_channels: Number of channels.
         num_segments: Number T of segments of a clip.
-        reduction: The differences have ``in_channels / reduction`` channels.
+        reduction: The differences have ``in_channels // reduction`` channels.
         num_scales: 1: the differences as they are; 2: also convolved at half
             the size; 3: also convolved at full size. Their mean is used; the
             authors' release has 3.
@@ -73,15 +73,15 @@ class LongTermTDM(nn.Module):
         num_scales: int = 3,
     ) -> None:
         super().__init__()
-        if in_channels % reduction:
-            raise ValueError(
-                f'{in_channels} channels are no multiple of reduction={reduction}'
-            )
         if num_scales not in (1, 2, 3):
             raise ValueError(f'num_scales={num_scales} is none of 1, 2, 3')
         self.num_segments = num_segments
         self.num_scales = num_scales
         hidden = in_channels // reduction
+        if hidden == 0:
+            raise ValueError(
+                f'{in_channels} channels are less than reduction={reduction}'
+            )
         self.reduce = _conv(in_channels, hidden, 1)
         self.reduce_bn = nn.BatchNorm2d(hidden)
         self.align = _conv(hidden, hidden, 3, groups=hidden)

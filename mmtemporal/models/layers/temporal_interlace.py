@@ -89,7 +89,8 @@ class TemporalInterlace(nn.Module):
     Args:
         in_channels: Number C of channels.
         num_segments: Number T of frames of a clip.
-        shift_div: The first C / shift_div channels are moved, the rest stays.
+        shift_div: The first C / shift_div channels, or so many fewer that the groups
+            are equal, are moved, the rest stays.
         num_groups: Number of learnt offsets and of weights.
         reverse: Whether each learnt offset also moves a second group by the
             opposite amount, with the same weight. The paper's Table 5 compares
@@ -102,8 +103,8 @@ class TemporalInterlace(nn.Module):
         - output: (n * t, c, h, w), same dtype, device and memory format
 
     Raises:
-        ValueError: The channels cannot be divided as asked for, or the number
-            of frames is no multiple of ``num_segments``.
+        ValueError: There are too few channels, or the number of frames is no
+            multiple of ``num_segments``.
     """
 
     def __init__(
@@ -117,14 +118,14 @@ class TemporalInterlace(nn.Module):
     ) -> None:
         super().__init__()
         parts = num_groups * (2 if reverse else 1)
-        if in_channels % (shift_div * parts):
-            raise ValueError(
-                f'{in_channels} channels cannot be cut into shift_div={shift_div} '
-                f'times {parts} groups (num_groups={num_groups}, reverse={reverse}); '
-                'change backbone.shift_div or backbone.tin_cfg'
-            )
         self.num_segments = num_segments
-        self.num_moved = in_channels // shift_div
+        self.num_moved = in_channels // (shift_div * parts) * parts
+        if self.num_moved == 0:
+            raise ValueError(
+                f'{in_channels} channels are less than shift_div={shift_div} times '
+                f'{parts} groups (num_groups={num_groups}, reverse={reverse}); change '
+                'backbone.shift_div or backbone.tin_cfg'
+            )
         self.reverse = reverse
         # No offset reaches beyond.
         self.reach = ceil(offset_scale / 2)
@@ -144,7 +145,7 @@ class TemporalInterlace(nn.Module):
         autocast does not reach them.
 
         Shape:
-            - input: (n * t, c / shift_div, h, w), the channels that move
+            - input: (n * t, num_moved, h, w), the channels that move
             - output: (n, k, t, groups), see :func:`mmtemporal.ops.temporal_mix`,
               with k = 5 for offsets of up to two frames
         """

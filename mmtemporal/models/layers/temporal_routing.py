@@ -76,7 +76,7 @@ class ConvRouting(_TemporalRouting):
         in_channels: Number of channels of the frames.
         out_channels: Length of a calibration vector. Defaults to
             ``in_channels``.
-        reduction: The hidden width is ``in_channels / reduction``.
+        reduction: The hidden width is ``in_channels // reduction``.
         kernel_sizes: Frames seen by the two convolutions, odd.
         use_global: Whether the mean of the clip is added (g).
         norm: 'bn', batch norm and ReLU; or 'ln', layer norm and GELU, the
@@ -147,7 +147,7 @@ class AttentionRouting(_TemporalRouting):
         in_channels: Number of channels of the frames.
         out_channels: Length of a calibration vector. Defaults to
             ``in_channels``.
-        reduction: The hidden width is ``in_channels / reduction``.
+        reduction: The hidden width is ``in_channels // reduction``.
         kernel_sizes: Frames seen by the two convolutions, odd.
         head_dim: Number of channels of an attention head.
         bias_channels: Length of the calibration vector of the convolution's
@@ -216,9 +216,9 @@ def _temporal_conv(
 
 
 def _hidden_width(in_channels: int, reduction: int) -> int:
-    if in_channels % reduction:
+    if in_channels < reduction:
         raise ValueError(
-            f'{in_channels} channels are no multiple of routing.reduction={reduction}'
+            f'{in_channels} channels are less than routing.reduction={reduction}'
         )
     return in_channels // reduction
 

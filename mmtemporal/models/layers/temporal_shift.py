@@ -14,29 +14,32 @@ class TemporalShift(nn.Module):
     the next frame, as many from the frame before, the rest stays. TDN has it
     behind its long-term module.
 
-    Paper: TDN: Temporal Difference Networks for Efficient Action Recognition
-    (CVPR 2021), https://arxiv.org/abs/2012.10071
+    Papers: TSM: Temporal Shift Module for Efficient Video Understanding (ICCV 2019),
+    https://arxiv.org/abs/1811.08383; TDN: Temporal Difference Networks for Efficient
+    Action Recognition (CVPR 2021), https://arxiv.org/abs/2012.10071
 
     Args:
-        in_channels: Number of channels, a multiple of ``shift_div``.
+        in_channels: Number of channels.
         num_segments: Number T of frames of a clip.
-        shift_div: At the start 1 / shift_div of the channels moves each way.
+        shift_div: At the start ``in_channels // shift_div`` channels move each way.
+        learnt: Whether the weights are learnt. Otherwise this is TSM's shift.
 
     Shape:
         - input: (n * t, c, h, w), the frames of a clip being consecutive rows
         - output: (n * t, c, h, w), same dtype, device and memory format
 
     Raises:
-        ValueError: The number of channels is no multiple of ``shift_div``, or
-            that of frames no multiple of ``num_segments``.
+        ValueError: The number of frames is no multiple of ``num_segments``.
     """
 
-    def __init__(self, in_channels: int, num_segments: int, shift_div: int = 8) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        num_segments: int,
+        shift_div: int = 8,
+        learnt: bool = True,
+    ) -> None:
         super().__init__()
-        if in_channels % shift_div:
-            raise ValueError(
-                f'{in_channels} channels are no multiple of shift_div={shift_div}'
-            )
         self.num_segments = num_segments
         # Holds the weights alone: optimizer constructors and initialisers know a
         # convolution, but not a bare parameter.
@@ -49,6 +52,7 @@ class TemporalShift(nn.Module):
             self.conv.weight[:fold, 0, 2] = 1
             self.conv.weight[fold : 2 * fold, 0, 0] = 1
             self.conv.weight[2 * fold :, 0, 1] = 1
+        self.conv.requires_grad_(learnt)
 
     def forward(self, x: Tensor) -> Tensor:
         # (c, 1, k) -> (n=1, k, t=1, c)

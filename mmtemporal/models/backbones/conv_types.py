@@ -1,0 +1,79 @@
+"""Convolutions that a backbone of MMAction2 takes as its ``conv_cfg``.
+
+A backbone makes all its convolutions of this type: the first on the image, those
+of one pixel and those of shortcuts, too. These stay what they are.
+"""
+
+from torch import nn
+from torch.nn.modules.utils import _pair, _triple
+
+from mmtemporal.models.layers import Conv2plus1d, TAdaConv2d, TAdaConv3d
+from mmtemporal.registry import MODELS
+
+
+@MODELS.register_module('TAdaConv2d')
+def build_tada_conv2d(
+    in_channels: int, out_channels: int, kernel_size, *args, **kwargs
+) -> nn.Conv2d:
+    """Makes a temporally-adaptive convolution, if it is one over feature maps.
+
+    ::
+
+        backbone=dict(
+            type='ResNet',
+            depth=50,
+            conv_cfg=dict(type='mmtemporal.TAdaConv2d', num_segments=8),
+        )
+
+    Args:
+        in_channels: Number of channels of the input. Images have three.
+        out_channels: Number of channels of the output.
+        kernel_size: Size of the kernel. One of a single pixel is not calibrated.
+        *args: See :class:`~mmtemporal.models.layers.TAdaConv2d`.
+        **kwargs: As well.
+    """
+    conv = TAdaConv2d
+    if in_channels <= 3 or max(_pair(kernel_size)) == 1:
+        kwargs = _without_calibration(kwargs)
+        conv = nn.Conv2d
+    return conv(in_channels, out_channels, kernel_size, *args, **kwargs)
+
+
+@MODELS.register_module('TAdaConv3d')
+def build_tada_conv3d(
+    in_channels: int, out_channels: int, kernel_size, *args, **kwargs
+) -> nn.Conv3d:
+    """Makes a temporally-adaptive 3-D convolution, as :func:`build_tada_conv2d`.
+
+    One over time alone is not calibrated; for these see
+    :class:`~mmtemporal.models.backbones.TemporalAdapter`.
+    """
+    conv = TAdaConv3d
+    if in_channels <= 3 or max(_triple(kernel_size)[1:]) == 1:
+        kwargs = _without_calibration(kwargs)
+        conv = nn.Conv3d
+    return conv(in_channels, out_channels, kernel_size, *args, **kwargs)
+
+
+def _without_calibration(options: dict) -> dict:
+    names = ('num_segments', 'calibrate', 'calibrate_bias', 'routing')
+    return {name: value for name, value in options.items() if name not in names}
+
+
+@MODELS.register_module('Conv2plus1d')
+def build_conv2plus1d(
+    in_channels: int, out_channels: int, kernel_size, *args, **kwargs
+) -> nn.Module:
+    """Makes a convolution in two steps, if it is one over space and time.
+
+    Args:
+        in_channels: Number of channels of the input.
+        out_channels: Number of channels of the output.
+        kernel_size: Size of the kernel.
+        *args: See :class:`~mmtemporal.models.layers.Conv2plus1d`.
+        **kwargs: As well.
+    """
+    sizes = _triple(kernel_size)
+    two_steps = sizes[0] > 1 and max(sizes[1:]) > 1
+    conv = Conv2plus1d if two_steps else nn.Conv3d
+    return conv(in_channels, out_channels, sizes, *args, **kwargs)

@@ -1,0 +1,152 @@
+"""Networks of other libraries as hosts: building, running and looking into them."""
+
+from collections import defaultdict
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Optional, Union
+
+import torch
+from mmaction.registry import MODELS
+from torch import Tensor, nn
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """The shapes of what one call of a module took and returned.
+
+    None stands for anything but a single tensor.
+    """
+
+    input: Optional[Shape]
+    output: Optional[Shape]
+
+
+def build_host(cfg: dict) -> tuple[nn.Module, str]:
+    """Builds a backbone as MMAction2's recognizers build theirs.
+
+    Args:
+        cfg: Config of the backbone. A type without a scope is MMAction2's; those
+            that begin with ``timm.``, ``torchvision.`` and ``mmpretrain.`` are
+            of these libraries.
+
+    Returns:
+        The backbone, and the name of its library.
+
+    Raises:
+        ImportError: The library is missing.
+    """
+    # The recognizer knows the libraries and what their classifiers are called. It
+    # takes the config apart.
+    recognizer = MODELS.build(
+        dict(type='mmaction.Recognizer2D', backbone=deepcopy(cfg))
+    )
+    return recognizer.backbone, recognizer.backbone_from
+
+
+def run_host(host: nn.Module, library: str, x: Tensor) -> Union[Tensor, tuple]:
+    """Runs a backbone as MMAction2's recognizers run it, up to the pooling."""
+    if library == 'timm':
+        return host.forward_features(x)
+    if library == 'torchvision' and hasattr(host, 'features'):
+        return host.features(x)
+    x = host(x)
+    if library in ('mmcls', 'mmpretrain') and isinstance(x, tuple) and len(x) == 1:
+        return x[0]
+    return x
+
+
+def trace_host(
+    host: nn.Module, library: str, num_segments: int
+) -> tuple[dict[str, list[Call]], Union[Shape, None]]:
+    """Runs a copy of a backbone on one clip, without memory, and notes all shapes.
+
+    Args:
+        host: The backbone.
+        library: Its library, see :func:`build_host`.
+        num_segments: Number of frames of the clip.
+
+    Returns:
+        The calls of each module, by its name, in order; and the shape of what the
+        backbone returns, None for several tensors.
+
+    Raises:
+        ValueError: It takes neither the frames nor the clip.
+    """
+    height, width = _image_size(host)
+    channels = next((m.in_channels for m in host.modules() if _is_conv(m)), 3)
+    frames = (num_segments, channels, height, width)
+    clip = (1, channels, num_segments, height, width)
+    in_time = any(isinstance(module, nn.Conv3d) for module in host.modules())
+    errors = []
+    for shape in (clip, frames) if in_time else (frames, clip):
+        copy = deepcopy(host).to('meta')
+        copy.eval()  # MMAction2's ResNet returns nothing here
+        calls = defaultdict(list)
+        for name, module in copy.named_modules():
+            module.register_forward_hook(_note(calls[name]))
+        try:
+            with torch.no_grad(), torch.device('meta'):
+                output = run_host(copy, library, torch.empty(shape))
+        except Exception as error:  # whatever a foreign network raises
+            errors.append(f'{shape}: {error}')
+        else:
+            return calls, _shape(output)
+    raise ValueError(
+        f'backbone.backbone, a {type(host).__name__}, takes neither the frames nor the '
+        f'clip that num_segments={num_segments} gives: {"; ".join(errors)}'
+    )
+
+
+def _note(calls: list):
+    def hook(_, args: tuple, output) -> None:
+        calls.append(Call(_shape(args[0]) if args else None, _shape(output)))
+
+    return hook
+
+
+def _shape(value) -> Optional[Shape]:
+    return tuple(value.shape) if isinstance(value, Tensor) else None
+
+
+def _is_conv(module: nn.Module) -> bool:
+    return isinstance(module, (nn.Conv2d, nn.Conv3d))
+
+
+def _image_size(host: nn.Module) -> tuple[int, int]:
+    """Returns the size of the images that a network with fixed size wants."""
+    for owner in (getattr(host, 'patch_embed', None), host):
+        for name in ('img_size', 'image_size'):
+            size = getattr(owner, name, None)
+            if size is not None:
+                return (size, size) if isinstance(size, int) else tuple(size)
+    return 224, 224
+
+
+def layout_of(shape: Optional[Shape], num_segments: int) -> Optional[str]:
+    """Tells how features of one clip are laid out; the images are square.
+
+    Returns:
+        One of the layouts of :class:`~mmtemporal.models.layers.OnFrames`; None if
+        it cannot be told.
+    """
+    if shape is None:
+        return None
+    if len(shape) == 5 and shape[0] == 1:
+        return 'NCTHW' if shape[3] == shape[4] else 'NTHWC'
+    if shape[0] != num_segments:
+        return None
+    if len(shape) == 4:
+        return 'NHWC' if shape[1] == shape[2] != shape[3] else 'NCHW'
+    return 'NLC' if len(shape) == 3 else None
+
+
+def channels_of(shape: Shape, layout: str) -> int:
+    """Returns the number of channels of features."""
+    return shape[layout.index('C')]
+
+
+def frames_of(shape: Shape, layout: str, num_segments: int) -> int:
+    """Returns the number of frames of features of one clip."""
+    return shape[layout.index('T')] if 'T' in layout else num_segments

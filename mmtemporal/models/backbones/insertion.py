@@ -1,0 +1,193 @@
+"""Putting temporal layers into a network that is already there."""
+
+from collections.abc import Sequence
+
+from mmcv.cnn import ConvModule
+from mmcv.cnn.bricks import wrappers
+from torch import Tensor, nn
+
+from mmtemporal.models.layers import (
+    TAM,
+    LongTermTDM,
+    OnFrames,
+    SingleFrameConv3d,
+    TAdaConv2d,
+    TAdaConv3d,
+    TemporalInterlace,
+    TemporalShift,
+)
+
+from .host import Call, channels_of, frames_of, layout_of
+
+LAYERS = {
+    'TAM': TAM,
+    'TemporalInterlace': TemporalInterlace,
+    'LongTermTDM': LongTermTDM,
+    'TemporalShift': TemporalShift,
+}
+# The convolutions of mmcv differ from those of torch for ancient versions alone.
+CONVS = {
+    'TAdaConv2d': (TAdaConv2d, (nn.Conv2d, wrappers.Conv2d)),
+    'TAdaConv3d': (TAdaConv3d, (nn.Conv3d, wrappers.Conv3d)),
+}
+
+
+def insert(
+    host: nn.Module,
+    name: str,
+    position: str,
+    temporal: Sequence[dict],
+    calls: dict[str, list[Call]],
+    num_segments: int,
+) -> str:
+    """Puts temporal layers before or behind a module, as a child of it.
+
+    The module keeps its name and its class, and with them whatever loads, freezes or
+    inspects it.
+
+    Args:
+        host: The network.
+        name: Name of the module.
+        position: 'before' or 'after'.
+        temporal: Configs of the layers.
+        calls: What :func:`~mmtemporal.models.backbones.host.trace_host` saw.
+        num_segments: Number of frames of the clip that it saw.
+
+    Returns:
+        A description of the place.
+
+    Raises:
+        ValueError: The features there are none of frames, or do not fit the layers.
+    """
+    module = host.get_submodule(name)
+    # A child more would be one more step of a sequence.
+    while type(module).forward is nn.Sequential.forward:
+        children = list(module._modules)
+        child = children[0 if position == 'before' else -1]
+        module, name = module.get_submodule(child), f'{name}.{child}'
+    layout, shape = _features(name, position, calls[name], num_segments)
+    channels, frames = (
+        channels_of(shape, layout),
+        frames_of(shape, layout, num_segments),
+    )
+    layers = []
+    for cfg in temporal:
+        options = dict(cfg)
+        kind = options.pop('type')
+        if kind == 'LongTermTDM' and layout == 'NLC':
+            raise ValueError(
+                f'LongTermTDM convolves maps, but {name} sees tokens of shape '
+                f'{shape}; set backbone.where to modules that see maps, or '
+                'backbone.temporal to TAM, TemporalInterlace or TemporalShift'
+            )
+        try:
+            layers.append(LAYERS[kind](channels, frames, **options))
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f'{kind} does not fit {name} with {channels} channels and {frames} '
+                f'frames: {error}; its arguments are those of backbone.temporal'
+            ) from error
+    module.temporal = OnFrames(*layers, layout=layout, num_segments=frames)
+    if position == 'before':
+        module.register_forward_pre_hook(_run_before)
+    else:
+        module.register_forward_hook(_run_after)
+    return f'{position} {name} ({channels} channels, {frames} frames)'
+
+
+# Functions of the module, not closures: so copies and pickles of a network run the
+# layers of their own.
+
+
+def _run_before(module: nn.Module, args: tuple) -> tuple:
+    return (module.temporal(args[0]), *args[1:])
+
+
+def _run_after(module: nn.Module, _: tuple, output: Tensor) -> Tensor:
+    return module.temporal(output)
+
+
+def _features(
+    name: str, position: str, calls: list[Call], num_segments: int
+) -> tuple[str, tuple[int, ...]]:
+    """Returns layout and shape of what a layer at a module would see."""
+    if len(calls) != 1:
+        raise ValueError(
+            f'a temporal layer goes to one place, but {name} runs {len(calls)} times '
+            'in a forward pass; change backbone.where'
+        )
+    shape = calls[0].input if position == 'before' else calls[0].output
+    layout = layout_of(shape, num_segments)
+    if layout is None:
+        raise ValueError(
+            f'a temporal layer {position} {name} would see features of shape {shape}, '
+            f'which are none of {num_segments} frames; change backbone.where'
+        )
+    return layout, shape
+
+
+def replace_conv(host: nn.Module, name: str, temporal: dict, num_segments: int) -> str:
+    """Makes a convolution a temporally-adaptive one, which keeps its weights.
+
+    Args:
+        host: The network.
+        name: Name of the convolution, or of a ConvModule with one.
+        temporal: Config of the new one.
+        num_segments: Number T of frames of a clip.
+
+    Returns:
+        A description of the place.
+
+    Raises:
+        ValueError: The module is none of the convolutions that the new one is for.
+    """
+    if isinstance(host.get_submodule(name), ConvModule):
+        name = f'{name}.conv'
+    old = host.get_submodule(name)
+    options = dict(temporal)
+    kind = options.pop('type')
+    adaptive, plain = CONVS[kind]
+    if type(old) not in plain or old.padding_mode != 'zeros':
+        raise ValueError(
+            f'{kind} takes the place of an nn.{plain[0].__name__} padded with zeros, '
+            f'but {name} is {old}; change backbone.where or backbone.temporal.type'
+        )
+    if adaptive is TAdaConv2d:
+        options['num_segments'] = num_segments
+    try:
+        new = adaptive(
+            old.in_channels,
+            old.out_channels,
+            old.kernel_size,
+            old.stride,
+            old.padding,
+            old.dilation,
+            old.groups,
+            old.bias is not None,
+            **options,
+        )
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f'{kind} cannot take the place of {name}, {old}: {error}; its arguments '
+            'are those of backbone.temporal'
+        ) from error
+    new.weight, new.bias = old.weight, old.bias
+    host.set_submodule(name, new)
+    return f'{name} ({old.in_channels} to {old.out_channels} channels)'
+
+
+def reduce_to_frames(host: nn.Module, name: str) -> str:
+    """Takes the extent in time away from a convolution.
+
+    Args:
+        host: The network.
+        name: Name of the convolution.
+
+    Returns:
+        The name of the module behind which another layer can mix the frames: the
+        ConvModule that the convolution is in, with its norm and activation, or else
+        the convolution.
+    """
+    host.set_submodule(name, SingleFrameConv3d(host.get_submodule(name)))
+    parent = name.rpartition('.')[0]
+    return parent if isinstance(host.get_submodule(parent), ConvModule) else name

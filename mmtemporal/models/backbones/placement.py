@@ -1,0 +1,193 @@
+"""Where temporal layers go in a network: the published places, and patterns."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Optional
+
+from torch import nn
+
+from .host import Call
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The published place of temporal layers in a family of networks.
+
+    The patterns are of the names that MMAction2, mmpretrain, torchvision and timm
+    give to modules; a layer goes in front of these. The group ``block``, where there
+    is one, is the residual block.
+
+    Args:
+        inside: In front of the spatial convolution of a block, behind the reduction
+            or expansion: the place of TAM and of TDN's long-term module.
+        entry: In front of the first convolution of a block, on the residual branch:
+            the place of TIN and TSM.
+        residual_only: Whether blocks that change the shape, and so have no plain
+            shortcut to carry the unmixed features on, are left alone.
+    """
+
+    inside: str
+    entry: str
+    residual_only: bool = False
+
+
+_INVERTED_RESIDUAL = (
+    r'(?P<block>(?:layer[2-7]\.\d+|features\.(?:[2-9]|\d\d)))\.conv\.{}'
+    r'|(?P<block_>blocks\.[1-9]\.\d+)\.{}'
+)
+_SHUFFLE_UNIT = (
+    r'(?P<block>stage[2-4]\.\d+)\.branch2\.{}'
+    r'|(?P<block_>layers\.[0-2]\.\d+)\.branch2\.{}'
+)
+_MOBILENET = Rule(
+    _INVERTED_RESIDUAL.format(1, 'conv_dw'), _INVERTED_RESIDUAL.format(0, 'conv_pw')
+)
+_SHUFFLENET = Rule(_SHUFFLE_UNIT.format(3, 1), _SHUFFLE_UNIT.format(0, 0))
+
+RULES = {
+    # Also ResNeXt, and MMAction2's ResNet3d.
+    'resnet': Rule(r'layer\d\.\d+\.conv2', r'layer\d\.\d+\.conv1'),
+    # The stages that have TDN's long-term module.
+    'tdn': Rule(r'layer[2-4]\.\d+\.conv2', r'layer[2-4]\.\d+\.conv1'),
+    'mobilenet_v2': _MOBILENET,
+    'mobilenet_v2_residual': replace(_MOBILENET, residual_only=True),
+    'shufflenet_v2': _SHUFFLENET,
+    'shufflenet_v2_residual': replace(_SHUFFLENET, residual_only=True),
+    'inception_v3': Rule(r'Mixed_\d\w', r'Mixed_\d\w'),
+    # MMAction2's MobileOneTSM shifts here.
+    'mobileone': Rule(r'stage[1-4]\.\d+', r'stage[1-4]\.\d+'),
+}
+
+
+def _is_spatial(module: nn.Module) -> bool:
+    """Tells convolutions that see neighbouring pixels of feature maps.
+
+    Those that cut images or maps into patches do not.
+    """
+    if not isinstance(module, (nn.Conv2d, nn.Conv3d)) or module.in_channels <= 3:
+        return False
+    sizes = zip(module.kernel_size[-2:], module.stride[-2:])
+    return any(size > stride for size, stride in sizes)
+
+
+def _is_temporal(module: nn.Module) -> bool:
+    """Tells convolutions that see neighbouring frames and nothing else."""
+    return (
+        isinstance(module, nn.Conv3d)
+        and module.kernel_size[0] > 1
+        and module.kernel_size[1:] == (1, 1)
+        and module.stride[0] == 1
+    )
+
+
+CONV_RULES = {'spatial_convs': _is_spatial, 'temporal_convs': _is_temporal}
+
+# The rules that are tried, in this order, where none is named.
+_DEFAULTS = {
+    'TAM': (
+        'resnet',
+        'mobilenet_v2',
+        'shufflenet_v2',
+        'inception_v3',
+        'mobileone',
+        'temporal_convs',
+    ),
+    'LongTermTDM': ('tdn', 'mobilenet_v2', 'shufflenet_v2', 'inception_v3'),
+    'TAdaConv2d': ('spatial_convs',),
+    'TAdaConv3d': ('spatial_convs',),
+}
+_DEFAULTS['TemporalShift'] = _DEFAULTS['TemporalInterlace'] = (
+    'resnet',
+    'mobilenet_v2_residual',
+    'shufflenet_v2_residual',
+    'inception_v3',
+    'mobileone',
+)
+
+
+def find_places(
+    host: nn.Module,
+    calls: dict[str, list[Call]],
+    where: Optional[Sequence[str]],
+    kind: str,
+) -> dict[str, str]:
+    """Finds the modules at which temporal layers go.
+
+    Args:
+        host: The network.
+        calls: What :func:`~mmtemporal.models.backbones.host.trace_host` saw.
+        where: Names of rules, and patterns of module names. None: the first rule
+            for this kind of layer that finds something.
+        kind: Name of the class of the first layer.
+
+    Returns:
+        The names of the modules, each with the rule or pattern that found it.
+
+    Raises:
+        ValueError: Nothing is found, or a pattern is none.
+    """
+    rules = [*RULES, *CONV_RULES]
+    if where is None:
+        for rule in _DEFAULTS[kind]:
+            names = _match(host, calls, rule, kind)
+            if names:
+                return dict.fromkeys(names, rule)
+        raise ValueError(
+            f'no published place of {kind} is known in a {type(host).__name__}; set '
+            f'backbone.where to one of {rules}, or to a pattern of the names of its '
+            f'modules, such as {_examples(host)}'
+        )
+    found = {}
+    for item in where:
+        names = _match(host, calls, item, kind)
+        if not names:
+            close = get_close_matches(item, [n for n, _ in host.named_modules()])
+            raise ValueError(
+                f'backbone.where={item!r} matches no module of the '
+                f'{type(host).__name__}; it is one of {rules}, or a regular expression '
+                'for whole names of modules, such as '
+                f'{", ".join(close) or _examples(host)}'
+            )
+        found.update(dict.fromkeys(names, item))
+    return found
+
+
+def _match(
+    host: nn.Module, calls: dict[str, list[Call]], where: str, kind: str
+) -> list[str]:
+    if where in CONV_RULES:
+        fits = CONV_RULES[where]
+        return [name for name, module in host.named_modules() if fits(module)]
+    rule = RULES.get(where)
+    if rule is None:
+        pattern, residual_only = where, False
+    else:
+        entry = kind in ('TemporalShift', 'TemporalInterlace')
+        pattern, residual_only = (
+            rule.entry if entry else rule.inside,
+            rule.residual_only,
+        )
+    try:
+        pattern = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f'backbone.where={where!r} is no pattern: {error}') from error
+    names = []
+    for name, _ in host.named_modules():
+        match = pattern.fullmatch(name)
+        if match and not (residual_only and _changes_shape(match, calls)):
+            names.append(name)
+    return names
+
+
+def _changes_shape(match: re.Match, calls: dict[str, list[Call]]) -> bool:
+    block = next(name for name in match.groupdict().values() if name)
+    return any(call.input != call.output for call in calls[block])
+
+
+def _examples(host: nn.Module) -> str:
+    """Returns some names of modules from the middle of a network."""
+    names = [name for name, module in host.named_modules() if name]
+    middle = len(names) // 2
+    return ', '.join(names[middle : middle + 5])

@@ -1,0 +1,277 @@
+"""A temporal layer in any backbone."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Optional, Union
+
+from mmengine.logging import print_log
+from mmengine.model import BaseModule, initialize
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmtemporal.models.layers import OnFrames, SingleFrameConv3d, TAdaConv2d, TAdaConv3d
+from mmtemporal.registry import MODELS
+
+from .checkpoint_report import summarise
+from .host import build_host, layout_of, run_host, trace_host
+from .insertion import CONVS, LAYERS, insert, reduce_to_frames, replace_conv
+from .placement import find_places
+from .recognizer_checkpoint import take_backbone
+
+
+@MODELS.register_module()
+class TemporalAdapter(BaseModule):
+    """Any backbone, with temporal layers inside.
+
+    The backbone (the host) keeps its modules and their names; a layer becomes a
+    child, ``temporal``, of the module that it stands before or behind. Its number of
+    channels, the layout of the features and, in networks for clips, the number of
+    frames at that place are found by running the host once without data. What went
+    where is logged.
+
+    ::
+
+        model = dict(
+            type='Recognizer2D',
+            backbone=dict(
+                type='mmtemporal.TemporalAdapter',
+                num_segments=8,
+                backbone=dict(type='MobileNetV2', pretrained='mobilenet_v2.pth'),
+                temporal=dict(type='TAM'),
+            ),
+            ...
+        )
+
+    Checkpoints of the host, and of recognizers with the host as backbone, are loaded
+    as they are; the layers then start new. The host's own rules for initialising do
+    not reach them. ``frozen_stages`` of the host freezes a stage with the layers in
+    it; ``norm_eval`` and ``partial_bn`` spare their batch norms.
+
+    Papers: see the layers.
+
+    Args:
+        backbone: Config of the host. ``timm.xxx``, ``torchvision.xxx`` and
+            ``mmpretrain.Xxx`` are built as MMAction2's recognizers build them.
+        temporal: Config of the layer, or of several in sequence. The type is
+            ``'TAM'``, ``'TemporalInterlace'``, ``'LongTermTDM'`` or
+            ``'TemporalShift'``; or, alone, ``'TAdaConv2d'`` or ``'TAdaConv3d'``,
+            which take the place of a convolution and start as it is. The rest are
+            arguments of the class.
+        num_segments: Number T of frames of a clip.
+        where: Name of a rule, or a regular expression for whole names of modules of
+            the host, or several of these. The rules are the places known for the
+            layer in a family of networks: 'resnet' (also ResNeXt), 'tdn' (the last
+            three stages), 'mobilenet_v2', 'shufflenet_v2', both also with
+            '_residual' (blocks that keep the shape alone), 'inception_v3' and
+            'mobileone'; and two kinds of convolutions, 'spatial_convs' and
+            'temporal_convs'. At temporal convolutions a layer takes over the mixing
+            of frames: they are reduced to one frame, and it stands behind them and
+            their norm and activation. Defaults to the first rule that fits.
+        position: 'before' or 'after' the modules that a pattern finds. The rules
+            have their own.
+        init_cfg: mmengine's initialisation; ``dict(type='Pretrained', ...)`` takes
+            checkpoints of the host, too.
+
+    Shape:
+        - input: (n * t, 3, h, w), the frames of a clip being consecutive rows; or,
+          for a host that takes clips, (n, 3, t, h, w)
+        - output: that of the host. Of hosts of other libraries: (n * t, c, h', w'),
+          with (l, 1) or (1, 1) as size where there are tokens or a vector.
+
+    Raises:
+        ImportError: The library of the host is missing.
+        ValueError: An argument does not fit, no module is found, features at a place
+            are none of frames, the number of frames is wrong, or a checkpoint is of
+            another network.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        temporal: Union[dict, Sequence[dict]],
+        num_segments: int,
+        where: Union[str, Sequence[str], None] = None,
+        position: str = 'before',
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if position not in ('before', 'after'):
+            raise ValueError(
+                f"backbone.position={position!r} is none of 'before', 'after'"
+            )
+        temporal = [temporal] if isinstance(temporal, dict) else list(temporal)
+        kinds = _check_kinds(temporal)
+        self.num_segments = num_segments
+        self.host, self.library = build_host(backbone)
+        calls, output = trace_host(self.host, self.library, num_segments)
+        self.out_layout = layout_of(output, num_segments)
+        if isinstance(where, str):
+            where = [where]
+        places = []
+        for name, rule in find_places(self.host, calls, where, kinds[0]).items():
+            if kinds[0] in CONVS:
+                place = replace_conv(self.host, name, temporal[0], num_segments)
+            else:
+                side = position
+                if rule == 'temporal_convs':
+                    name, side = reduce_to_frames(self.host, name), 'after'
+                place = insert(self.host, name, side, temporal, calls, num_segments)
+            places.append(place)
+        print_log(
+            f'{" and ".join(kinds)} in {len(places)} places of '
+            f'{type(self.host).__name__}:' + ''.join(f'\n    {p}' for p in places),
+            logger='current',
+        )
+        # Hosts freeze here what is to be frozen: from the start, so that neither the
+        # optimizer nor a distributed wrapper ever waits for these gradients.
+        self.train()
+
+    def temporal_layers(self) -> dict[str, nn.Module]:
+        """Returns what the host did not have, by its name."""
+        found = {}
+        for name, module in self.named_modules():
+            if isinstance(module, OnFrames):
+                found[name] = module
+            elif isinstance(module, (TAdaConv2d, TAdaConv3d)):
+                found[f'{name}.routing'] = module.routing
+        return found
+
+    def get(self, name: str, default=None):
+        """Returns an attribute; ``max_testing_views`` asks for num_segments so."""
+        return getattr(self, name, default)
+
+    def forward(self, x: Tensor) -> Union[Tensor, tuple]:
+        frames = x.size(2) if x.dim() == 5 else x.size(0)
+        if frames % self.num_segments or (x.dim() == 5 and frames != self.num_segments):
+            raise ValueError(
+                f'got input of shape {tuple(x.shape)}, whose {frames} frames are not '
+                f'clips of num_segments={self.num_segments}; set num_clips (2-D hosts) '
+                'or clip_len (hosts for clips) in the sampler, backbone.num_segments '
+                'and, where the head has it, cls_head.num_segments to the same value'
+            )
+        x = run_host(self.host, self.library, x)
+        if self.library == 'mmaction2' or isinstance(x, tuple):
+            return x
+        return self._to_maps(x)
+
+    def _to_maps(self, x: Tensor) -> Tensor:
+        """Returns features as the heads want them: (n * t, c, h, w)."""
+        if self.out_layout == 'NHWC':
+            return x.permute(0, 3, 1, 2)
+        if self.out_layout == 'NLC':
+            return x.transpose(1, 2).unsqueeze(3)
+        return x[..., None, None] if x.dim() == 2 else x
+
+    def train(self, mode: bool = True) -> 'TemporalAdapter':
+        super().train(mode)
+        # Norms that the host stops because they are ImageNet's.
+        for layer in self.temporal_layers().values():
+            if any(p.requires_grad for p in layer.parameters()):
+                layer.train(mode)
+                for norm in layer.modules():
+                    if isinstance(norm, _BatchNorm):
+                        norm.requires_grad_(True)
+        return self
+
+    # -------------------------------------------------------------- weights
+
+    def init_weights(self) -> None:
+        init_cfg, self.init_cfg = self.init_cfg, None
+        layers = self.temporal_layers()
+        new = {name: deepcopy(layer.state_dict()) for name, layer in layers.items()}
+        if self.library in ('timm', 'torchvision'):
+            # These are initialised, or loaded, when they are built.
+            self.host.is_init = True
+        super().init_weights()
+        for name, layer in layers.items():
+            layer.load_state_dict(new[name])
+        self.init_cfg = init_cfg
+        if init_cfg:
+            initialize(self, init_cfg)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+        """Takes checkpoints of the host, too, and refuses those of other networks.
+
+        mmengine loads checkpoints loosely and would only log the difference.
+        """
+        if not prefix:
+            take_backbone(self, state_dict)
+        self._add_host_prefix(state_dict, prefix)
+        self._check_checkpoint(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _add_host_prefix(self, state_dict: dict, prefix: str) -> None:
+        names = [name for name in state_dict if name.startswith(prefix)]
+        host = f'{prefix}host.'
+        if any(name.startswith(host) for name in names):
+            return
+        for name in names:
+            state_dict[host + name[len(prefix) :]] = state_dict.pop(name)
+
+    def _check_checkpoint(self, state_dict: dict, prefix: str) -> None:
+        own = self.state_dict(prefix=prefix)
+        if not own.keys() & state_dict.keys():
+            return
+        layers = tuple(f'{prefix}{name}.' for name in self.temporal_layers())
+        temporal = {name for name in own if name.startswith(layers)}
+        host = own.keys() - temporal
+        theirs = {
+            name
+            for name in state_dict.keys() - host
+            if '.temporal.' in name or '.routing.' in name
+        }
+        missing = [
+            name
+            for name in own
+            if name not in state_dict
+            and not name.endswith('num_batches_tracked')
+            and (theirs or name in host)
+        ]
+        excess = sorted(theirs - own.keys())
+        misshapen = self._misshapen(own, state_dict, prefix)
+        if missing or excess or misshapen:
+            raise ValueError(
+                f'the checkpoint is not of this TemporalAdapter with '
+                f'{type(self.host).__name__} and num_segments={self.num_segments}, nor '
+                f'of the host alone: it lacks {summarise(missing)}, has in excess '
+                f'{summarise(excess)} and in other shapes {summarise(misshapen)}; set '
+                'the backbone.backbone, temporal, where and num_segments of the '
+                'checkpoint'
+            )
+        if not theirs:
+            print_log(
+                f'the checkpoint is of the host: its {type(self.host).__name__} is '
+                f'loaded, {len(temporal)} tensors of temporal layers start new',
+                logger='current',
+            )
+
+    def _misshapen(self, own: dict, state_dict: dict, prefix: str) -> list:
+        """Lists tensors of other shapes, but not those that the host adapts itself."""
+        if any(module._load_state_dict_pre_hooks for module in self.host.modules()):
+            return []
+        adapted = {
+            f'{prefix}{name}.weight'
+            for name, module in self.named_modules()
+            if isinstance(module, SingleFrameConv3d)
+        }
+        return [
+            f'{name} {tuple(state_dict[name].shape)} instead of {tuple(value.shape)}'
+            for name, value in own.items()
+            if name not in adapted
+            and name in state_dict
+            and state_dict[name].shape != value.shape
+        ]
+
+
+def _check_kinds(temporal: Sequence[dict]) -> list[str]:
+    kinds = [cfg.get('type') for cfg in temporal]
+    for kind in kinds:
+        if kind not in {**LAYERS, **CONVS}:
+            raise ValueError(
+                f'backbone.temporal.type={kind!r} is none of {[*LAYERS, *CONVS]}'
+            )
+    if len(kinds) != 1 and (not kinds or set(kinds) & set(CONVS)):
+        raise ValueError(
+            f'backbone.temporal is a layer, or several of {[*LAYERS]}; got {kinds}'
+        )
+    return kinds
