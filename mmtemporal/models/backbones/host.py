@@ -23,6 +23,53 @@ class Call:
     output: Optional[Shape]
 
 
+@dataclass(frozen=True)
+class Features:
+    """Where a tensor has its frames and channels.
+
+    Args:
+        layout: See :class:`~mmtemporal.models.layers.OnFrames`.
+        num_frames: Number of frames of a clip.
+        num_channels: Number of channels.
+    """
+
+    layout: str
+    num_frames: int
+    num_channels: int
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the modules of a network took and returned for one clip.
+
+    Args:
+        calls: The calls of each module, by its name, in order.
+        output: The shape of what the network returned, None for several tensors.
+        rows: The number of frames, if the network was given frames; None, if it was
+            given the clip as one tensor.
+    """
+
+    calls: dict[str, list[Call]]
+    output: Optional[Shape]
+    rows: Optional[int]
+
+    def features_of(self, shape: Optional[Shape]) -> Optional[Features]:
+        """Tells frames and channels of a tensor, or None; the images are square."""
+        if shape is None:
+            return None
+        if len(shape) == 5 and shape[0] == 1:
+            if shape[3] == shape[4]:
+                return Features('NCTHW', shape[2], shape[1])
+            return Features('NTHWC', shape[1], shape[4])
+        if len(shape) == 4 and self.rows in (None, shape[0]):
+            if shape[1] == shape[2] != shape[3]:
+                return Features('NHWC', shape[0], shape[3])
+            return Features('NCHW', shape[0], shape[1])
+        if len(shape) == 3 and shape[0] == self.rows:
+            return Features('NLC', shape[0], shape[2])
+        return None
+
+
 def build_host(cfg: dict) -> tuple[nn.Module, str]:
     """Builds a backbone as MMAction2's recognizers build theirs.
 
@@ -57,19 +104,13 @@ def run_host(host: nn.Module, library: str, x: Tensor) -> Union[Tensor, tuple]:
     return x
 
 
-def trace_host(
-    host: nn.Module, library: str, num_segments: int
-) -> tuple[dict[str, list[Call]], Union[Shape, None]]:
+def trace_host(host: nn.Module, library: str, num_segments: int) -> Trace:
     """Runs a copy of a backbone on one clip, without memory, and notes all shapes.
 
     Args:
         host: The backbone.
         library: Its library, see :func:`build_host`.
         num_segments: Number of frames of the clip.
-
-    Returns:
-        The calls of each module, by its name, in order; and the shape of what the
-        backbone returns, None for several tensors.
 
     Raises:
         ValueError: It takes neither the frames nor the clip.
@@ -92,7 +133,8 @@ def trace_host(
         except Exception as error:  # whatever a foreign network raises
             errors.append(f'{shape}: {error}')
         else:
-            return calls, _shape(output)
+            rows = num_segments if shape is frames else None
+            return Trace(dict(calls), _shape(output), rows)
     raise ValueError(
         f'backbone.backbone, a {type(host).__name__}, takes neither the frames nor the '
         f'clip that num_segments={num_segments} gives: {"; ".join(errors)}'
@@ -122,31 +164,3 @@ def _image_size(host: nn.Module) -> tuple[int, int]:
             if size is not None:
                 return (size, size) if isinstance(size, int) else tuple(size)
     return 224, 224
-
-
-def layout_of(shape: Optional[Shape], num_segments: int) -> Optional[str]:
-    """Tells how features of one clip are laid out; the images are square.
-
-    Returns:
-        One of the layouts of :class:`~mmtemporal.models.layers.OnFrames`; None if
-        it cannot be told.
-    """
-    if shape is None:
-        return None
-    if len(shape) == 5 and shape[0] == 1:
-        return 'NCTHW' if shape[3] == shape[4] else 'NTHWC'
-    if shape[0] != num_segments:
-        return None
-    if len(shape) == 4:
-        return 'NHWC' if shape[1] == shape[2] != shape[3] else 'NCHW'
-    return 'NLC' if len(shape) == 3 else None
-
-
-def channels_of(shape: Shape, layout: str) -> int:
-    """Returns the number of channels of features."""
-    return shape[layout.index('C')]
-
-
-def frames_of(shape: Shape, layout: str, num_segments: int) -> int:
-    """Returns the number of frames of features of one clip."""
-    return shape[layout.index('T')] if 'T' in layout else num_segments

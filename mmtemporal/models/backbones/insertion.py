@@ -17,7 +17,7 @@ from mmtemporal.models.layers import (
     TemporalShift,
 )
 
-from .host import Call, channels_of, frames_of, layout_of
+from .host import Features, Trace
 
 LAYERS = {
     'TAM': TAM,
@@ -37,8 +37,7 @@ def insert(
     name: str,
     position: str,
     temporal: Sequence[dict],
-    calls: dict[str, list[Call]],
-    num_segments: int,
+    trace: Trace,
 ) -> str:
     """Puts temporal layers before or behind a module, as a child of it.
 
@@ -50,8 +49,7 @@ def insert(
         name: Name of the module.
         position: 'before' or 'after'.
         temporal: Configs of the layers.
-        calls: What :func:`~mmtemporal.models.backbones.host.trace_host` saw.
-        num_segments: Number of frames of the clip that it saw.
+        trace: What :func:`~mmtemporal.models.backbones.host.trace_host` saw.
 
     Returns:
         A description of the place.
@@ -65,34 +63,33 @@ def insert(
         children = list(module._modules)
         child = children[0 if position == 'before' else -1]
         module, name = module.get_submodule(child), f'{name}.{child}'
-    layout, shape = _features(name, position, calls[name], num_segments)
-    channels, frames = (
-        channels_of(shape, layout),
-        frames_of(shape, layout, num_segments),
-    )
+    features = _features_at(name, position, trace)
+    sizes = (features.num_channels, features.num_frames)
     layers = []
     for cfg in temporal:
         options = dict(cfg)
         kind = options.pop('type')
-        if kind == 'LongTermTDM' and layout == 'NLC':
+        if kind == 'LongTermTDM' and features.layout == 'NLC':
             raise ValueError(
-                f'LongTermTDM convolves maps, but {name} sees tokens of shape '
-                f'{shape}; set backbone.where to modules that see maps, or '
-                'backbone.temporal to TAM, TemporalInterlace or TemporalShift'
+                f'LongTermTDM convolves maps, but {name} sees tokens; set '
+                'backbone.where to modules that see maps, or backbone.temporal to TAM, '
+                'TemporalInterlace or TemporalShift'
             )
         try:
-            layers.append(LAYERS[kind](channels, frames, **options))
+            layers.append(LAYERS[kind](*sizes, **options))
         except (ValueError, TypeError) as error:
             raise ValueError(
-                f'{kind} does not fit {name} with {channels} channels and {frames} '
+                f'{kind} does not fit {name} with {sizes[0]} channels and {sizes[1]} '
                 f'frames: {error}; its arguments are those of backbone.temporal'
             ) from error
-    module.temporal = OnFrames(*layers, layout=layout, num_segments=frames)
+    module.temporal = OnFrames(
+        *layers, layout=features.layout, num_segments=features.num_frames
+    )
     if position == 'before':
         module.register_forward_pre_hook(_run_before)
     else:
         module.register_forward_hook(_run_after)
-    return f'{position} {name} ({channels} channels, {frames} frames)'
+    return f'{position} {name} ({sizes[0]} channels, {sizes[1]} frames)'
 
 
 # Functions of the module, not closures: so copies and pickles of a network run the
@@ -107,33 +104,32 @@ def _run_after(module: nn.Module, _: tuple, output: Tensor) -> Tensor:
     return module.temporal(output)
 
 
-def _features(
-    name: str, position: str, calls: list[Call], num_segments: int
-) -> tuple[str, tuple[int, ...]]:
-    """Returns layout and shape of what a layer at a module would see."""
+def _features_at(name: str, position: str, trace: Trace) -> Features:
+    """Returns what a layer at a module would see."""
+    calls = trace.calls[name]
     if len(calls) != 1:
         raise ValueError(
             f'a temporal layer goes to one place, but {name} runs {len(calls)} times '
             'in a forward pass; change backbone.where'
         )
     shape = calls[0].input if position == 'before' else calls[0].output
-    layout = layout_of(shape, num_segments)
-    if layout is None:
+    features = trace.features_of(shape)
+    if features is None:
         raise ValueError(
             f'a temporal layer {position} {name} would see features of shape {shape}, '
-            f'which are none of {num_segments} frames; change backbone.where'
+            'in which the frames of a clip cannot be told; change backbone.where'
         )
-    return layout, shape
+    return features
 
 
-def replace_conv(host: nn.Module, name: str, temporal: dict, num_segments: int) -> str:
+def replace_conv(host: nn.Module, name: str, temporal: dict, trace: Trace) -> str:
     """Makes a convolution a temporally-adaptive one, which keeps its weights.
 
     Args:
         host: The network.
         name: Name of the convolution, or of a ConvModule with one.
         temporal: Config of the new one.
-        num_segments: Number T of frames of a clip.
+        trace: What :func:`~mmtemporal.models.backbones.host.trace_host` saw.
 
     Returns:
         A description of the place.
@@ -153,7 +149,7 @@ def replace_conv(host: nn.Module, name: str, temporal: dict, num_segments: int) 
             f'but {name} is {old}; change backbone.where or backbone.temporal.type'
         )
     if adaptive is TAdaConv2d:
-        options['num_segments'] = num_segments
+        options['num_segments'] = _features_at(name, 'before', trace).num_frames
     try:
         new = adaptive(
             old.in_channels,

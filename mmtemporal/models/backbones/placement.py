@@ -8,7 +8,7 @@ from typing import Optional
 
 from torch import nn
 
-from .host import Call
+from .host import Trace
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ _DEFAULTS['TemporalShift'] = _DEFAULTS['TemporalInterlace'] = (
 
 def find_places(
     host: nn.Module,
-    calls: dict[str, list[Call]],
+    trace: Trace,
     where: Optional[Sequence[str]],
     kind: str,
 ) -> dict[str, str]:
@@ -117,7 +117,7 @@ def find_places(
 
     Args:
         host: The network.
-        calls: What :func:`~mmtemporal.models.backbones.host.trace_host` saw.
+        trace: What :func:`~mmtemporal.models.backbones.host.trace_host` saw.
         where: Names of rules, and patterns of module names. None: the first rule
             for this kind of layer that finds something.
         kind: Name of the class of the first layer.
@@ -131,7 +131,7 @@ def find_places(
     rules = [*RULES, *CONV_RULES]
     if where is None:
         for rule in _DEFAULTS[kind]:
-            names = _match(host, calls, rule, kind)
+            names = _match(host, trace, rule, kind)
             if names:
                 return dict.fromkeys(names, rule)
         raise ValueError(
@@ -141,7 +141,7 @@ def find_places(
         )
     found = {}
     for item in where:
-        names = _match(host, calls, item, kind)
+        names = _match(host, trace, item, kind)
         if not names:
             close = get_close_matches(item, [n for n, _ in host.named_modules()])
             raise ValueError(
@@ -154,12 +154,15 @@ def find_places(
     return found
 
 
-def _match(
-    host: nn.Module, calls: dict[str, list[Call]], where: str, kind: str
-) -> list[str]:
+def _match(host: nn.Module, trace: Trace, where: str, kind: str) -> list[str]:
     if where in CONV_RULES:
         fits = CONV_RULES[where]
-        return [name for name, module in host.named_modules() if fits(module)]
+        # Auxiliary classifiers never run here.
+        return [
+            name
+            for name, module in host.named_modules()
+            if fits(module) and trace.calls[name]
+        ]
     rule = RULES.get(where)
     if rule is None:
         pattern, residual_only = where, False
@@ -176,14 +179,14 @@ def _match(
     names = []
     for name, _ in host.named_modules():
         match = pattern.fullmatch(name)
-        if match and not (residual_only and _changes_shape(match, calls)):
+        if match and not (residual_only and _changes_shape(match, trace)):
             names.append(name)
     return names
 
 
-def _changes_shape(match: re.Match, calls: dict[str, list[Call]]) -> bool:
+def _changes_shape(match: re.Match, trace: Trace) -> bool:
     block = next(name for name in match.groupdict().values() if name)
-    return any(call.input != call.output for call in calls[block])
+    return any(call.input != call.output for call in trace.calls[block])
 
 
 def _examples(host: nn.Module) -> str:

@@ -13,7 +13,7 @@ from mmtemporal.models.layers import OnFrames, SingleFrameConv3d, TAdaConv2d, TA
 from mmtemporal.registry import MODELS
 
 from .checkpoint_report import summarise
-from .host import build_host, layout_of, run_host, trace_host
+from .host import build_host, run_host, trace_host
 from .insertion import CONVS, LAYERS, insert, reduce_to_frames, replace_conv
 from .placement import find_places
 from .recognizer_checkpoint import take_backbone
@@ -103,19 +103,20 @@ class TemporalAdapter(BaseModule):
         kinds = _check_kinds(temporal)
         self.num_segments = num_segments
         self.host, self.library = build_host(backbone)
-        calls, output = trace_host(self.host, self.library, num_segments)
-        self.out_layout = layout_of(output, num_segments)
+        trace = trace_host(self.host, self.library, num_segments)
+        features = trace.features_of(trace.output)
+        self.out_layout = features and features.layout
         if isinstance(where, str):
             where = [where]
         places = []
-        for name, rule in find_places(self.host, calls, where, kinds[0]).items():
+        for name, rule in find_places(self.host, trace, where, kinds[0]).items():
             if kinds[0] in CONVS:
-                place = replace_conv(self.host, name, temporal[0], num_segments)
+                place = replace_conv(self.host, name, temporal[0], trace)
             else:
                 side = position
                 if rule == 'temporal_convs':
                     name, side = reduce_to_frames(self.host, name), 'after'
-                place = insert(self.host, name, side, temporal, calls, num_segments)
+                place = insert(self.host, name, side, temporal, trace)
             places.append(place)
         print_log(
             f'{" and ".join(kinds)} in {len(places)} places of '
