@@ -84,7 +84,7 @@ def test_metadata(wheel):
     assert metadata['License-Expression'] == 'Apache-2.0'
     assert metadata['License-File'] == 'LICENSE'
     assert metadata['Requires-Python'] == '>=3.9'
-    extras = {'lite', 'full', 'tests', 'export', 'tensorboard'}
+    extras = {'lite', 'full', 'hosts', 'tests', 'export', 'tensorboard'}
     assert set(metadata.get_all('Provides-Extra')) == extras
     requirements = metadata.get_all('Requires-Dist')
     always = [line for line in requirements if 'extra ==' not in line]

@@ -89,6 +89,24 @@ PYTHON
 
 _mmt_pip() { python -m pip install --quiet --disable-pip-version-check "$@"; }
 
+# Of the tests, only those of networks from these libraries may see them, see
+# tests/host_libraries.py; hence a folder of their own.
+_mmt_install_hosts() {
+  local root=$1 lists=$2 hosts
+  hosts=$(python -c 'import sys; print(sys.prefix)')/mmtemporal-hosts || return
+  _mmt_say 'installing timm, torchvision and mmpretrain, for tests alone'
+  rm -rf -- "$hosts"
+  # pip would remove from the environment what it wants in another version.
+  python -m pip --disable-pip-version-check list --format freeze \
+    >"$lists/installed.txt" || return
+  _mmt_pip --prefix "$hosts" --no-warn-script-location \
+    -c "$lists/pins.txt" -c "$lists/installed.txt" \
+    -r "$root/requirements/hosts.txt" && return
+  # Not every torch that an environment may have of its own has a torchvision.
+  if grep -q '^torchvision==' "$lists/pins.txt"; then return 1; fi
+  _mmt_say 'no builds fit what is installed here; tests that need them are skipped'
+}
+
 _mmt_install() {
   local root=$1 lists=$2
   # shellcheck disable=SC2086  # the groups are words
@@ -99,6 +117,9 @@ _mmt_install() {
     _mmt_say 'installing mmengine, mmcv and mmaction2'
     _mmt_pip --no-deps -c "$lists/pins.txt" -r "$lists/openmmlab.txt" || return
   fi
+  case " ${MMTEMPORAL_GROUPS:-} " in
+    *' tests '*) _mmt_install_hosts "$root" "$lists" || return ;;
+  esac
   _mmt_say 'installing mmtemporal, editable'
   _mmt_pip --no-deps --no-build-isolation --config-settings editable_mode=compat \
     -e "$root"
