@@ -87,7 +87,11 @@ def build_host(cfg: dict) -> tuple[nn.Module, str]:
     # The recognizer knows the libraries and what their classifiers are called. It
     # takes the config apart.
     recognizer = MODELS.build(
-        dict(type='mmaction.Recognizer2D', backbone=deepcopy(cfg))
+        dict(
+            type='mmaction.Recognizer2D',
+            backbone=deepcopy(cfg),
+            data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'),
+        )
     )
     return recognizer.backbone, recognizer.backbone_from
 

@@ -14,15 +14,10 @@ def is_recognizer(state_dict: dict) -> bool:
     return any(name.startswith(_PREFIX) for name in state_dict)
 
 
-def take_backbone(backbone: nn.Module, state_dict: dict) -> None:
+def keep_backbone(state_dict: dict) -> None:
     """Reduces the tensors of a recognizer, in place, to those of its backbone.
 
-    Args:
-        backbone: The backbone that they are being loaded into.
-        state_dict: The tensors. Those of no recognizer are left as they are.
-
-    Raises:
-        ValueError: The recognizer has another backbone.
+    Those of no recognizer are left as they are.
     """
     if not is_recognizer(state_dict):
         return
@@ -31,17 +26,31 @@ def take_backbone(backbone: nn.Module, state_dict: dict) -> None:
     for name, tensor in tensors.items():
         if name.startswith(_PREFIX):
             state_dict[name.removeprefix(_PREFIX)] = tensor
-    if not state_dict.keys() & backbone.state_dict().keys():
-        raise ValueError(
-            'the checkpoint is of a recognizer whose backbone is no '
-            f'{type(backbone).__name__}: it has {summarise([*state_dict])}; set '
-            'backbone.type to that of the checkpoint'
-        )
     print_log(
         f'took the {len(state_dict)} tensors of the backbone from the '
         f'{len(tensors)} of a recognizer',
         logger='current',
     )
+
+
+def take_backbone(backbone: nn.Module, state_dict: dict) -> None:
+    """Does the same, and refuses those of another backbone.
+
+    Args:
+        backbone: The backbone that they are being loaded into.
+        state_dict: The tensors.
+
+    Raises:
+        ValueError: The recognizer has another backbone.
+    """
+    recognizer = is_recognizer(state_dict)
+    keep_backbone(state_dict)
+    if recognizer and not state_dict.keys() & backbone.state_dict().keys():
+        raise ValueError(
+            'the checkpoint is of a recognizer whose backbone is no '
+            f'{type(backbone).__name__}: it has {summarise([*state_dict])}; set '
+            'backbone.type to that of the checkpoint'
+        )
 
 
 def load_recognizer(backbone: nn.Module, state_dict: dict) -> None:

@@ -16,7 +16,7 @@ from .checkpoint_report import summarise
 from .host import build_host, run_host, trace_host
 from .insertion import CONVS, LAYERS, insert, reduce_to_frames, replace_conv
 from .placement import find_places
-from .recognizer_checkpoint import take_backbone
+from .recognizer_checkpoint import keep_backbone
 
 
 @MODELS.register_module()
@@ -67,8 +67,8 @@ class TemporalAdapter(BaseModule):
             'temporal_convs'. At temporal convolutions a layer takes over the mixing
             of frames: they are reduced to one frame, and it stands behind them and
             their norm and activation. Defaults to the first rule that fits.
-        position: 'before' or 'after' the modules that a pattern finds. The rules
-            have their own.
+        position: Whether the layer goes 'before' those modules, where the known
+            places are, or 'after' them.
         init_cfg: mmengine's initialisation; ``dict(type='Pretrained', ...)`` takes
             checkpoints of the host, too.
 
@@ -196,7 +196,7 @@ class TemporalAdapter(BaseModule):
         mmengine loads checkpoints loosely and would only log the difference.
         """
         if not prefix:
-            take_backbone(self, state_dict)
+            keep_backbone(state_dict)
         self._add_host_prefix(state_dict, prefix)
         self._check_checkpoint(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
@@ -211,7 +211,7 @@ class TemporalAdapter(BaseModule):
 
     def _check_checkpoint(self, state_dict: dict, prefix: str) -> None:
         own = self.state_dict(prefix=prefix)
-        if not own.keys() & state_dict.keys():
+        if not any(name.startswith(prefix) for name in state_dict):
             return
         layers = tuple(f'{prefix}{name}.' for name in self.temporal_layers())
         temporal = {name for name in own if name.startswith(layers)}

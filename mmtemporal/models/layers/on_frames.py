@@ -2,12 +2,18 @@
 
 from torch import Tensor, nn
 
+from mmtemporal.ops import recompute
+
+from .temporal_difference import LongTermTDM
+
 
 class OnFrames(nn.Sequential):
     """Layers in sequence, on features that need not be maps of single frames.
 
     The layers see maps of frames, (n * t, c, h, w), and their outputs have the
-    layout of the input again. Tokens become maps that are one pixel high.
+    layout of the input again. Tokens become maps that are one pixel high. The many
+    maps inside a long-term module are computed again in the backward pass instead of
+    being kept.
 
     Args:
         *layers: The layers. They keep the shape of what they are given.
@@ -23,20 +29,26 @@ class OnFrames(nn.Sequential):
         super().__init__(*layers)
         self.layout = layout
         self.num_segments = num_segments
+        self.keeps_maps = not any(isinstance(layer, LongTermTDM) for layer in layers)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.layout == 'NHWC':
-            return super().forward(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+            return self._run(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         if self.layout == 'NLC':
-            x = super().forward(x.transpose(1, 2).unsqueeze(2))
+            x = self._run(x.transpose(1, 2).unsqueeze(2))
             return x.squeeze(2).transpose(1, 2)
         if self.layout == 'NCTHW':
-            x = super().forward(x.transpose(1, 2).flatten(0, 1))
+            x = self._run(x.transpose(1, 2).flatten(0, 1))
             return x.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
         if self.layout == 'NTHWC':
-            x = super().forward(x.flatten(0, 1).permute(0, 3, 1, 2))
+            x = self._run(x.flatten(0, 1).permute(0, 3, 1, 2))
             return x.permute(0, 2, 3, 1).unflatten(0, (-1, self.num_segments))
-        return super().forward(x)
+        return self._run(x)
+
+    def _run(self, x: Tensor) -> Tensor:
+        if self.keeps_maps:
+            return super().forward(x)
+        return recompute(super().forward, x, *self)
 
     def extra_repr(self) -> str:
         return f'layout={self.layout}, num_segments={self.num_segments}'

@@ -1,0 +1,87 @@
+_base_ = [
+    'mmaction::_base_/models/slowfast_r50.py',
+    '../../_base_/datasets/kinetics400.py',
+    'mmaction::_base_/default_runtime.py',
+]
+
+custom_imports = dict(imports=['mmtemporal'], allow_failed_imports=False)
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmtemporal.TemporalAdapter',
+        backbone={{_base_.model.backbone}},
+        temporal=dict(type='TAdaConv3d'),
+        where='spatial_convs',
+        # Those of the clip; the slow pathway takes every eighth.
+        num_segments=32,
+    ),
+    cls_head=dict(num_classes={{_base_.num_classes}}),
+)
+
+# What follows is MMAction2's recipe for SlowFast.
+train_pipeline = [
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', clip_len=32, frame_interval=2, num_clips=1),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='RandomResizedCrop'),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+val_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames', clip_len=32, frame_interval=2, num_clips=1, test_mode=True
+    ),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+test_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames', clip_len=32, frame_interval=2, num_clips=10, test_mode=True
+    ),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='ThreeCrop', crop_size=256),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+
+train_cfg = dict(
+    type='EpochBasedTrainLoop', max_epochs=256, val_begin=1, val_interval=5
+)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+optim_wrapper = dict(
+    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),
+    clip_grad=dict(max_norm=40, norm_type=2),
+)
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=0.1,
+        by_epoch=True,
+        begin=0,
+        end=34,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='CosineAnnealingLR', T_max=256, eta_min=0, by_epoch=True, begin=0, end=256
+    ),
+]
+default_hooks = dict(
+    checkpoint=dict(interval=4, max_keep_ckpts=3), logger=dict(interval=100)
+)
+# 8 GPUs with 8 clips each.
+auto_scale_lr = dict(enable=False, base_batch_size=64)
