@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from .backbones.tada2d import TAdaConvModule
+from .backbones.temporal_adapter import TemporalAdapter
 from .layers import InterlacedConv
 
 
@@ -20,6 +21,8 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
 
     The copy is for inference alone: its tensors have other names and other values
     than those of a checkpoint, so load weights before and save those of ``model``.
+    Networks of timm and torchvision inside a TemporalAdapter stay as they are: not all
+    of their batch norms are nothing but that.
 
     Args:
         model: A backbone or a whole recognizer. It is left as it is.
@@ -34,4 +37,18 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
         for name, child in module.named_children():
             if isinstance(child, TAdaConvModule):
                 setattr(module, name, child.fold())
-    return fuse_conv_bn(model)
+            elif isinstance(child, nn.Conv2d) and child._forward_hooks:
+                # A temporal layer is between it and the batch norm.
+                setattr(module, name, nn.Sequential(child))
+    foreign = [
+        (module, module.host)
+        for module in model.modules()
+        if isinstance(module, TemporalAdapter)
+        and module.library in ('timm', 'torchvision')
+    ]
+    for module, _ in foreign:
+        module.host = nn.Identity()
+    fuse_conv_bn(model)
+    for module, host in foreign:
+        module.host = host
+    return model

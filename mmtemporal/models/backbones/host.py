@@ -7,6 +7,7 @@ from typing import Optional, Union
 
 import torch
 from mmaction.registry import MODELS
+from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 Shape = tuple[int, ...]
@@ -47,27 +48,35 @@ class Trace:
         output: The shape of what the network returned, None for several tensors.
         rows: The number of frames, if the network was given frames; None, if it was
             given the clip as one tensor.
+        image: Height and width of its frames.
     """
 
     calls: dict[str, list[Call]]
     output: Optional[Shape]
     rows: Optional[int]
+    image: Shape
 
     def features_of(self, shape: Optional[Shape]) -> Optional[Features]:
-        """Tells frames and channels of a tensor, or None; the images are square."""
+        """Tells frames and channels of a tensor, or None."""
         if shape is None:
             return None
         if len(shape) == 5 and shape[0] == 1:
-            if shape[3] == shape[4]:
-                return Features('NCTHW', shape[2], shape[1])
-            return Features('NTHWC', shape[1], shape[4])
+            if self._channels_last(shape):
+                return Features('NTHWC', shape[1], shape[4])
+            return Features('NCTHW', shape[2], shape[1])
         if len(shape) == 4 and self.rows in (None, shape[0]):
-            if shape[1] == shape[2] != shape[3]:
+            if self._channels_last(shape):
                 return Features('NHWC', shape[0], shape[3])
             return Features('NCHW', shape[0], shape[1])
         if len(shape) == 3 and shape[0] == self.rows:
             return Features('NLC', shape[0], shape[2])
         return None
+
+    def _channels_last(self, shape: Shape) -> bool:
+        """Tells whether the last but one two sizes have the form of the image."""
+        first, second, third = shape[-3:]
+        height, width = self.image
+        return first * width == second * height and second * width != third * height
 
 
 def build_host(cfg: dict) -> tuple[nn.Module, str]:
@@ -86,13 +95,8 @@ def build_host(cfg: dict) -> tuple[nn.Module, str]:
     """
     # The recognizer knows the libraries and what their classifiers are called. It
     # takes the config apart.
-    recognizer = MODELS.build(
-        dict(
-            type='mmaction.Recognizer2D',
-            backbone=deepcopy(cfg),
-            data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'),
-        )
-    )
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        recognizer = MODELS.build(dict(type='Recognizer2D', backbone=deepcopy(cfg)))
     return recognizer.backbone, recognizer.backbone_from
 
 
@@ -138,7 +142,7 @@ def trace_host(host: nn.Module, library: str, num_segments: int) -> Trace:
             errors.append(f'{shape}: {error}')
         else:
             rows = num_segments if shape is frames else None
-            return Trace(dict(calls), _shape(output), rows)
+            return Trace(dict(calls), _shape(output), rows, (height, width))
     raise ValueError(
         f'backbone.backbone, a {type(host).__name__}, takes neither the frames nor the '
         f'clip that num_segments={num_segments} gives: {"; ".join(errors)}'

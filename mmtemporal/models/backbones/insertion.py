@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mmcv.cnn import ConvModule
 from mmcv.cnn.bricks import wrappers
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmtemporal.models.layers import (
     TAM,
@@ -59,10 +60,21 @@ def insert(
     """
     module = host.get_submodule(name)
     # A child more would be one more step of a sequence.
-    while type(module).forward is nn.Sequential.forward:
+    while len(module._modules) and type(module).forward is nn.Sequential.forward:
         children = list(module._modules)
         child = children[0 if position == 'before' else -1]
         module, name = module.get_submodule(child), f'{name}.{child}'
+    if isinstance(module, _BatchNorm):
+        # Whoever folds or synchronises them puts another module in their place.
+        raise ValueError(
+            f'{name} is a batch norm, which no temporal layer can be part of; set '
+            'backbone.where to a module that has it, or to the one behind it'
+        )
+    if hasattr(module, 'temporal'):
+        raise ValueError(
+            f'{name} has a temporal layer already; change backbone.where, or give both '
+            'layers as a list, backbone.temporal'
+        )
     features = _features_at(name, position, trace)
     sizes = (features.num_channels, features.num_frames)
     layers = []

@@ -73,12 +73,13 @@ def _is_spatial(module: nn.Module) -> bool:
 
 
 def _is_temporal(module: nn.Module) -> bool:
-    """Tells convolutions that see neighbouring frames and nothing else."""
+    """Tells convolutions over time alone that keep the number of frames."""
     return (
         isinstance(module, nn.Conv3d)
         and module.kernel_size[0] > 1
         and module.kernel_size[1:] == (1, 1)
         and module.stride[0] == 1
+        and module.padding == (module.kernel_size[0] // 2, 0, 0)
     )
 
 

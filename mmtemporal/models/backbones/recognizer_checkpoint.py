@@ -34,7 +34,7 @@ def keep_backbone(state_dict: dict) -> None:
 
 
 def take_backbone(backbone: nn.Module, state_dict: dict) -> None:
-    """Does the same, and refuses those of another backbone.
+    """Reduces them as :func:`keep_backbone`, but refuses those of another backbone.
 
     Args:
         backbone: The backbone that they are being loaded into.

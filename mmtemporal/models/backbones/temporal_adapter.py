@@ -1,6 +1,7 @@
 """A temporal layer in any backbone."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import Optional, Union
 
@@ -17,6 +18,8 @@ from .host import build_host, run_host, trace_host
 from .insertion import CONVS, LAYERS, insert, reduce_to_frames, replace_conv
 from .placement import find_places
 from .recognizer_checkpoint import keep_backbone
+
+_NUMBER = re.compile(r'\.\d+(?=\.)')
 
 
 @MODELS.register_module()
@@ -228,8 +231,8 @@ class TemporalAdapter(BaseModule):
             and not name.endswith('num_batches_tracked')
             and (theirs or name in host)
         ]
-        excess = sorted(theirs - own.keys())
-        misshapen = self._misshapen(own, state_dict, prefix)
+        excess = sorted(theirs - own.keys()) + _more_blocks(host, state_dict)
+        misshapen = self._misshapen(own, state_dict, prefix, temporal)
         if missing or excess or misshapen:
             raise ValueError(
                 f'the checkpoint is not of this TemporalAdapter with '
@@ -246,15 +249,18 @@ class TemporalAdapter(BaseModule):
                 logger='current',
             )
 
-    def _misshapen(self, own: dict, state_dict: dict, prefix: str) -> list:
+    def _misshapen(
+        self, own: dict, state_dict: dict, prefix: str, temporal: set
+    ) -> list:
         """Lists tensors of other shapes, but not those that the host adapts itself."""
         if any(module._load_state_dict_pre_hooks for module in self.host.modules()):
-            return []
-        adapted = {
-            f'{prefix}{name}.weight'
-            for name, module in self.named_modules()
-            if isinstance(module, SingleFrameConv3d)
-        }
+            adapted = own.keys() - temporal
+        else:
+            adapted = {
+                f'{prefix}{name}.weight'
+                for name, module in self.named_modules()
+                if isinstance(module, SingleFrameConv3d)
+            }
         return [
             f'{name} {tuple(state_dict[name].shape)} instead of {tuple(value.shape)}'
             for name, value in own.items()
@@ -262,6 +268,21 @@ class TemporalAdapter(BaseModule):
             and name in state_dict
             and state_dict[name].shape != value.shape
         ]
+
+
+def _more_blocks(own: Iterable[str], theirs: Iterable[str]) -> list[str]:
+    """Lists the numbered blocks that a checkpoint has in excess of a host.
+
+    Other tensors in excess are those of classifiers.
+    """
+    own, theirs = (
+        {name[: number.end()] for name in names for number in _NUMBER.finditer(name)}
+        for names in (own, theirs)
+    )
+    sequences = {block.rpartition('.')[0] for block in own}
+    return sorted(
+        block for block in theirs - own if block.rpartition('.')[0] in sequences
+    )
 
 
 def _check_kinds(temporal: Sequence[dict]) -> list[str]:
