@@ -76,4 +76,4 @@ def build_conv2plus1d(
     sizes = _triple(kernel_size)
     two_steps = sizes[0] > 1 and max(sizes[1:]) > 1
     conv = Conv2plus1d if two_steps else nn.Conv3d
-    return conv(in_channels, out_channels, sizes, *args, **kwargs)
+    return conv(in_channels, out_channels, kernel_size, *args, **kwargs)

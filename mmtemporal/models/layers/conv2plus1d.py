@@ -1,6 +1,11 @@
 """A 3-D convolution in two steps."""
 
+from typing import Union
+
 from torch import Tensor, nn
+from torch.nn.modules.utils import _triple
+
+Sizes = Union[int, tuple[int, int, int]]
 
 
 class Conv2plus1d(nn.Module):
@@ -17,10 +22,10 @@ class Conv2plus1d(nn.Module):
     Args:
         in_channels: Number of channels of the input.
         out_channels: Number of channels of the output.
-        kernel_size: Size of the kernel in time and space. So for the next three.
-        stride: Stride.
-        padding: Zeros around the clip.
-        dilation: Spacing of the kernel.
+        kernel_size: Size of the kernel in time and space, or in all of them.
+        stride: Stride, in the same way.
+        padding: Zeros around the clip, in the same way.
+        dilation: Spacing of the kernel, in the same way.
         groups: Number of groups of channels.
         bias: Whether the second convolution has a bias.
 
@@ -33,14 +38,16 @@ class Conv2plus1d(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: tuple[int, int, int],
-        stride: tuple[int, int, int] = (1, 1, 1),
-        padding: tuple[int, int, int] = (0, 0, 0),
-        dilation: tuple[int, int, int] = (1, 1, 1),
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
         groups: int = 1,
         bias: bool = True,
     ) -> None:
         super().__init__()
+        kernel_size, stride = _triple(kernel_size), _triple(stride)
+        padding, dilation = _triple(padding), _triple(dilation)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = kernel_size
