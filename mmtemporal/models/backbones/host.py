@@ -73,10 +73,14 @@ class Trace:
         return None
 
     def _channels_last(self, shape: Shape) -> bool:
-        """Tells whether the last but one two sizes have the form of the image."""
+        """Tells whether the sizes before the last have the form of the image."""
         first, second, third = shape[-3:]
-        height, width = self.image
-        return first * width == second * height and second * width != third * height
+        return self._distortion(first, second) < self._distortion(second, third)
+
+    def _distortion(self, height: int, width: int) -> float:
+        # No equality: where sizes are halved, they are rounded.
+        ratio = height * self.image[1] / (width * self.image[0])
+        return max(ratio, 1 / ratio)
 
 
 def build_host(cfg: dict) -> tuple[nn.Module, str]:

@@ -180,7 +180,7 @@ def replace_conv(host: nn.Module, name: str, temporal: dict, trace: Trace) -> st
             'are those of backbone.temporal'
         ) from error
     new.weight, new.bias = old.weight, old.bias
-    host.set_submodule(name, new)
+    _set(host, name, new)
     return f'{name} ({old.in_channels} to {old.out_channels} channels)'
 
 
@@ -196,6 +196,12 @@ def reduce_to_frames(host: nn.Module, name: str) -> str:
         ConvModule that the convolution is in, with its norm and activation, or else
         the convolution.
     """
-    host.set_submodule(name, SingleFrameConv3d(host.get_submodule(name)))
+    _set(host, name, SingleFrameConv3d(host.get_submodule(name)))
     parent = name.rpartition('.')[0]
     return parent if isinstance(host.get_submodule(parent), ConvModule) else name
+
+
+def _set(host: nn.Module, name: str, module: nn.Module) -> None:
+    # nn.Module.set_submodule is newer than the oldest torch that we support.
+    parent, _, child = name.rpartition('.')
+    setattr(host.get_submodule(parent), child, module)

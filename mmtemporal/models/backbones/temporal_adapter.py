@@ -47,8 +47,8 @@ class TemporalAdapter(BaseModule):
 
     Checkpoints of the host, and of recognizers with the host as backbone, are loaded
     as they are; the layers then start new. The host's own rules for initialising do
-    not reach them. ``frozen_stages`` of the host freezes a stage with the layers in
-    it; ``norm_eval`` and ``partial_bn`` spare their batch norms.
+    not reach them. ``frozen_stages`` of MMAction2's networks freezes a stage with the
+    layers in it; ``norm_eval`` and ``partial_bn`` spare their batch norms.
 
     Papers: see the layers.
 
@@ -180,6 +180,9 @@ class TemporalAdapter(BaseModule):
     # -------------------------------------------------------------- weights
 
     def init_weights(self) -> None:
+        if self.is_init:
+            super().init_weights()  # which warns
+            return
         init_cfg, self.init_cfg = self.init_cfg, None
         layers = self.temporal_layers()
         new = {name: deepcopy(layer.state_dict()) for name, layer in layers.items()}
