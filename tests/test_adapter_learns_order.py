@@ -54,9 +54,9 @@ RESNET = dict(type='timm.resnet10t')
 @pytest.mark.parametrize(
     ('host', 'adapter', 'channels', 'lr', 'epochs'),
     [
-        pytest.param(MOBILENET, None, 1280, 4e-3, 10, id='mobilenet'),
+        pytest.param(MOBILENET, None, 1280, 4e-3, 8, id='mobilenet'),
         pytest.param(MOBILENET, TAM, 1280, 4e-3, 15, id='mobilenet-tam'),
-        pytest.param(MOBILENET, {**TIN, **WIDE}, 1280, 4e-3, 15, id='mobilenet-tin'),
+        pytest.param(MOBILENET, {**TIN, **WIDE}, 1280, 4e-3, 12, id='mobilenet-tin'),
         pytest.param(RESNET, None, 512, 2e-3, 3, id='timm'),
         pytest.param(RESNET, TAM, 512, 2e-3, 3, id='timm-tam'),
         pytest.param(RESNET, TIN, 512, 2e-3, 3, id='timm-tin'),
