@@ -1,0 +1,96 @@
+"""Checkpoints that are of another adapter or host."""
+
+import pytest
+from adapters import MOBILENET, RESNET, Odd, adapter, build
+from host_libraries import import_or_skip
+from mmengine.runner import load_checkpoint, save_checkpoint
+from torch import nn
+
+
+def assert_refused(model, state, tmp_path, message):
+    """Loads tensors of a backbone into one, and those of a recognizer into both."""
+    recognizer = nn.Module()
+    recognizer.backbone = model
+    file = str(tmp_path / 'x.pth')
+    for prefix, targets in (('', [model]), ('backbone.', [model, recognizer])):
+        tensors = {f'{prefix}{name}': value for name, value in state.items()}
+        save_checkpoint(dict(state_dict=tensors), file)
+        for target in targets:
+            with pytest.raises(ValueError, match=message):
+                load_checkpoint(target, file)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(where=r'layer2\.\d\.conv2'), r'it lacks 0, has in excess \d+ \('),
+        (dict(where=r'layer\d\.\d\.conv1'), r'it lacks \d+ \(.*in excess \d+ \('),
+        (dict(temporal='TemporalInterlace'), r'it lacks \d+ \(.*in excess \d+ \('),
+        (dict(num_segments=8), r'num_segments=8.*other shapes 24 \(.*\(8, 4\) instead'),
+        (dict(backbone=dict(RESNET, depth=34)), r'of this .* with ResNet.*it lacks'),
+        (dict(backbone=dict(RESNET, depth=50)), r'other shapes \d+ \('),
+        (
+            dict(backbone=MOBILENET),
+            'other shapes .*set the backbone.backbone, temporal, where and num_segm',
+        ),
+    ],
+)
+def test_checkpoints_of_other_adapters_are_refused(changes, message, tmp_path):
+    assert_refused(adapter(**changes), adapter().state_dict(), tmp_path, message)
+
+
+@pytest.mark.parametrize(
+    ('host', 'other'),
+    [
+        (RESNET, dict(RESNET, depth=34)),
+        (dict(RESNET, depth=34), RESNET),
+        (RESNET, dict(RESNET, depth=50)),
+        (MOBILENET, dict(MOBILENET, widen_factor=0.5)),
+        (MOBILENET, RESNET),
+        (dict(type='X3D'), RESNET),
+        (RESNET, dict(type=Odd)),
+    ],
+    ids=lambda host: f'{host["type"]}{host.get("depth", "")}',
+)
+def test_checkpoints_of_other_hosts_are_refused(host, other, tmp_path):
+    state = build(other).state_dict()
+    message = (
+        'the checkpoint is (not of this|of a recognizer whose backbone is no) Temp'
+    )
+    assert_refused(adapter(host), state, tmp_path, message)
+
+
+def test_hosts_that_resize_what_they_load_hide_no_other_clip_length(tmp_path):
+    import_or_skip('mmpretrain.models')
+    arch = dict(embed_dims=48, num_layers=1, num_heads=3, feedforward_channels=96)
+    host = dict(
+        type='mmpretrain.VisionTransformer',
+        arch=arch,
+        img_size=32,
+        patch_size=8,
+        out_type='avg_featmap',
+    )
+    models = [
+        adapter(dict(host, img_size=size), num_segments=t, where=r'layers\.0')
+        for size, t in ((32, 4), (64, 4), (32, 8))
+    ]
+    models[1].load_state_dict(models[0].state_dict(), strict=True)
+    message = r'other shapes 6 \(.*layers.0.temporal'
+    assert_refused(models[2], models[0].state_dict(), tmp_path, message)
+
+
+def without(state, start):
+    return {name: value for name, value in state.items() if not name.startswith(start)}
+
+
+def test_half_a_checkpoint_is_refused():
+    model = adapter()
+    state = model.state_dict()
+    with pytest.raises(ValueError, match='lacks 49 .*layer2.0.conv1.conv.weight'):
+        model.load_state_dict(without(state, 'host.layer2.'), strict=False)
+    with pytest.raises(ValueError, match=r'lacks \d+ .*layer2.0.conv2.temporal'):
+        layer = 'host.layer2.0.conv2.temporal.'
+        model.load_state_dict(without(state, layer), strict=False)
+    host = without(build(RESNET).state_dict(), 'layer2.')
+    with pytest.raises(ValueError, match='lacks .*host.layer2.0.conv1.conv.weight'):
+        model.load_state_dict(host, strict=False)
