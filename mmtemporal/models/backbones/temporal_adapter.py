@@ -71,7 +71,8 @@ class TemporalAdapter(BaseModule):
             of frames: they are reduced to one frame, and it stands behind them and
             their norm and activation. Defaults to the first rule that fits.
         position: Whether the layer goes 'before' those modules, where the known
-            places are, or 'after' them.
+            places are, or 'after' them. It means nothing at temporal convolutions and
+            for TAdaConv.
         init_cfg: mmengine's initialisation; ``dict(type='Pretrained', ...)`` takes
             checkpoints of the host, too.
 
