@@ -6,11 +6,15 @@ means, and nothing is overwritten. As children of the roots of mmengine they are
 reachable from whatever ``default_scope`` a config sets.
 """
 
+from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 from mmengine.registry import Registry
 
+HOOKS = Registry(
+    'hook', parent=ROOT_HOOKS, scope='mmtemporal', locations=['mmtemporal.engine']
+)
 MODELS = Registry(
     'model', parent=ROOT_MODELS, scope='mmtemporal', locations=['mmtemporal.models']
 )

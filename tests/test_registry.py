@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 from mmengine.registry import DefaultScope
 
-from mmtemporal.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS, TRANSFORMS
+from mmtemporal.registry import HOOKS, MODELS, OPTIM_WRAPPER_CONSTRUCTORS, TRANSFORMS
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def scratch(monkeypatch):
 @pytest.mark.parametrize(
     ('node', 'root', 'location'),
     [
+        (HOOKS, ROOT_HOOKS, 'mmtemporal.engine'),
         (MODELS, ROOT_MODELS, 'mmtemporal.models'),
         (OPTIM_WRAPPER_CONSTRUCTORS, ROOT_CONSTRUCTORS, 'mmtemporal.engine'),
         (TRANSFORMS, ROOT_TRANSFORMS, 'mmtemporal.datasets.transforms'),

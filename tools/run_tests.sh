@@ -4,7 +4,7 @@
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-MMTEMPORAL_GROUPS=tests
+MMTEMPORAL_GROUPS='tests export'
 source tools/environment.sh
 
 python -m ruff check .

@@ -12,6 +12,11 @@ from torch import Tensor, nn
 from mmtemporal.models.backbones import TAdaConvNeXtV2
 
 from .convert import shorten
+from .files import read_checkpoint
+from .on_load import convert_if_foreign
+
+# Constants of the config, which old checkpoints hold among the weights.
+_CONSTANTS = ('data_preprocessor.mean', 'data_preprocessor.std')
 
 
 def build_model(config: Path, options: Optional[dict] = None) -> nn.Module:
@@ -34,6 +39,55 @@ def build_model(config: Path, options: Optional[dict] = None) -> nn.Module:
         return init_recognizer(cfg, device='cpu')
     except Exception as error:
         raise ValueError(f'cannot build the model of {config}: {error!r}') from error
+
+
+def load_trained(
+    config: Path,
+    checkpoint: Path,
+    options: Optional[dict] = None,
+    allow_pickle: bool = False,
+) -> nn.Module:
+    """Builds the recognizer of a config and loads a whole trained checkpoint.
+
+    Args:
+        config: The file.
+        checkpoint: A checkpoint of mmengine or of the authors.
+        options: Changes to the config, as of ``--cfg-options``.
+        allow_pickle: Whether code that the checkpoint names may be run, see
+            :func:`~mmtemporal.checkpoints.files.read_checkpoint`.
+
+    Returns:
+        The recognizer in eval mode, with its config as ``cfg``.
+
+    Raises:
+        ValueError: The config or the checkpoint cannot be read, or they do not fit.
+    """
+    content = convert_if_foreign(read_checkpoint(checkpoint, allow_pickle), checkpoint)
+    model = build_model(config, options)
+    try:
+        load_strictly(model, clean(find_state_dict(content, checkpoint), model))
+    except ValueError as error:
+        raise ValueError(f'{checkpoint} and {config}: {error}') from error
+    return model
+
+
+def find_state_dict(content: object, source: Path) -> dict[str, Tensor]:
+    """Returns the weights that a checkpoint of mmengine holds.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(content, dict) or 'state_dict' not in content:
+        raise ValueError(f'{source} is no checkpoint of mmengine: it has no state_dict')
+    return content['state_dict']
+
+
+def clean(state_dict: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Removes what other versions and wrappers add to the weights of a model."""
+    tensors = {name.removeprefix('module.'): x for name, x in state_dict.items()}
+    known = model.state_dict()
+    extra = [name for name in _CONSTANTS if name not in known]
+    return {name: x for name, x in tensors.items() if name not in extra}
 
 
 def load_strictly(model: nn.Module, tensors: dict[str, Tensor]) -> None:

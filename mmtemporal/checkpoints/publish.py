@@ -20,10 +20,7 @@ import mmtemporal
 from mmtemporal.analysis import count_multiply_adds
 
 from .files import read_checkpoint
-from .fit import build_model, load_strictly
-
-# Constants of the config, which old checkpoints hold among the weights.
-_CONSTANTS = ('data_preprocessor.mean', 'data_preprocessor.std')
+from .fit import build_model, clean, find_state_dict, load_strictly
 
 
 class Published(NamedTuple):
@@ -81,12 +78,11 @@ def publish_checkpoint(
         FileExistsError: There is a file of that name.
     """
     checkpoint = read_checkpoint(source, allow_pickle)
-    if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
-        raise ValueError(f'{source} is no checkpoint of mmengine: it has no state_dict')
+    state_dict = find_state_dict(checkpoint, source)
     model = build_model(config)
     cfg = Config.fromfile(config)
     try:
-        load_strictly(model, _clean(checkpoint['state_dict'], model))
+        load_strictly(model, clean(state_dict, model))
     except ValueError as error:
         raise ValueError(f'{source} and {config}: {error}') from error
     content = dict(
@@ -112,14 +108,6 @@ def publish_checkpoint(
         flops=count_multiply_adds(model, 1, *shape) if _is_recognizer(model) else None,
         parameters=sum(p.numel() for p in model.parameters()),
     )
-
-
-def _clean(state_dict: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Removes what other versions and wrappers add to the weights of a model."""
-    tensors = {name.removeprefix('module.'): x for name, x in state_dict.items()}
-    known = model.state_dict()
-    extra = [name for name in _CONSTANTS if name not in known]
-    return {name: x for name, x in tensors.items() if name not in extra}
 
 
 def input_shape(cfg: Config) -> tuple[int, ...]:
@@ -187,6 +175,9 @@ def _check_outputs(file: Path, config: Path, model: nn.Module, x: Tensor) -> Non
 @contextmanager
 def _no_extra_classes() -> Iterator[None]:
     """Lets ``torch.load`` read what it reads in a fresh process, and no more."""
+    if not hasattr(torch.serialization, 'get_safe_globals'):  # torch 2.4
+        yield
+        return
     allowed = torch.serialization.get_safe_globals()
     torch.serialization.clear_safe_globals()
     try:

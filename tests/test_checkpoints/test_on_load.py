@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from mmengine.runner import CheckpointLoader, Runner
 from parity import CONFIGS, build_recognizer
 
 from mmtemporal.checkpoints import accept_foreign_files
+from mmtemporal.checkpoints.fit import load_trained
 
 CONVNEXT = dict(depths=(1, 1, 2, 1), channels=(32, 64, 128, 256), head_dim=16)
 NETWORKS = {
@@ -204,3 +206,16 @@ def test_the_order_of_imports_does_not_matter(first):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ['load_and_convert'] * 3 + ['0']
+
+
+def test_whole_networks_for_tools(release, tmp_path):
+    name, model, file = release
+    config = tmp_path / 'config.py'
+    model.cfg.dump(config)
+    file = Path(file)
+    loaded = load_trained(config, file)
+    assert not loaded.training
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], tensor)
+    with pytest.raises(ValueError, match='cls_head.num_classes=5 .now 6.'):
+        load_trained(config, file, {'model.cls_head.num_classes': 6})

@@ -1,0 +1,263 @@
+r"""Exports a trained recognizer to a file that runs without mmtemporal.
+
+    python tools/export.py CONFIG CHECKPOINT --out model.onnx --check video.mp4
+
+The number of views in a batch is free; frames and size are those of test_pipeline
+unless --frames and --size change them. Before the file gets its name it must give
+the scores that PyTorch gives: for random views, and for all views of the videos of
+--check. What is needed to feed it is inside, as JSON.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import torch
+from mmengine import Config, DictAction
+from torch import Tensor, nn
+
+from mmtemporal.checkpoints.files import check_target
+from mmtemporal.checkpoints.fit import load_trained
+from mmtemporal.checkpoints.publish import input_shape
+from mmtemporal.datasets.read_video import read_video
+from mmtemporal.export import (
+    FORMATS,
+    VARIANTS,
+    ClipScores,
+    View,
+    change_frames,
+    change_size,
+    random_views,
+    split_views,
+    view_of,
+)
+from mmtemporal.export.files import OPSET
+from mmtemporal.models import fuse_for_inference
+
+# In units of the largest score, or of 1 if that is smaller.
+TOLERANCE = 1e-4
+
+
+def parse_args(arguments: Optional[list] = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add('config', type=Path, help='config of the recognizer')
+    add('checkpoint', type=Path, help='its trained weights')
+    add('--format', choices=FORMATS, default='onnx', help='default: onnx')
+    add('--out', type=Path, required=True, help='file to write')
+    add(
+        '--check',
+        type=Path,
+        nargs='+',
+        default=[],
+        metavar='VIDEO',
+        help='compare on all views of these videos too',
+    )
+    add(
+        '--normalise',
+        action='store_true',
+        help='take pixels (uint8) and normalise them inside',
+    )
+    add('--frames', type=int, help='num_segments, or frames of a 3-D clip')
+    add('--size', type=int, help='height and width of the frames in pixels')
+    add('--label-map', type=Path, help='names of the classes, one in each line')
+    for name, what in (('fp16', 'half precision'), ('int8', 'weights of eight bits')):
+        add(
+            f'--{name}',
+            action='store_true',
+            help=f'write a second ONNX file with {what} and say how much it differs',
+        )
+    add(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='changes to the config',
+    )
+    add('--force', action='store_true', help='replace files')
+    add(
+        '--allow-pickle',
+        action='store_true',
+        help='run code that the checkpoint names; only for files that you trust',
+    )
+    args = parser.parse_args(arguments)
+    args.variants = [name for name in VARIANTS if getattr(args, name)]
+    if args.variants and args.format != 'onnx':
+        parser.error(f'--{args.variants[0]} needs --format onnx')
+    return args
+
+
+def all_changes(args: argparse.Namespace) -> dict:
+    """Returns --cfg-options with what --frames and --size mean."""
+    try:
+        cfg = Config.fromfile(args.config)
+        cfg.merge_from_dict(args.cfg_options)
+    except Exception as error:  # a config is a program
+        raise ValueError(f'cannot read {args.config}: {error!r}') from error
+    changes = dict(args.cfg_options)
+    view_of(cfg)  # says what is wrong with the config, if anything
+    if args.frames:
+        changes.update(change_frames(cfg, args.frames))
+    if args.size:
+        changes.update(change_size(cfg, args.size))
+    return changes
+
+
+def read_classes(file: Optional[Path], number: int) -> Optional[list[str]]:
+    if file is None:
+        return None
+    classes = file.read_text(encoding='utf-8').splitlines()
+    if len(classes) != number:
+        raise ValueError(
+            f'{file} has {len(classes)} lines, but cls_head.num_classes={number}'
+        )
+    return classes
+
+
+# ------------------------------------------------------------------------- check
+
+
+class Sample(NamedTuple):
+    """Views, and the scores that PyTorch gives for them.
+
+    Attributes:
+        frames: The views, as the exported network takes them.
+        scores: What it should return.
+    """
+
+    frames: Tensor
+    scores: Tensor
+
+
+def noise_sample(reference: ClipScores, view: View) -> Sample:
+    frames = random_views(3, view.shape, not reference.normalise)
+    with torch.no_grad():
+        return Sample(frames, reference(frames))
+
+
+def video_sample(model: nn.Module, video: Path, normalise: bool) -> Sample:
+    """Reads a video by the test pipeline, and scores each of its views."""
+    shape = input_shape(model.cfg)
+    data = read_video(model.cfg, video)
+    pixels = data['inputs'][0]
+    if model.data_preprocessor.to_rgb:
+        pixels = pixels[:, [2, 1, 0]]
+    with torch.no_grad():
+        # One view at a time: thirty of them would take gigabytes.
+        inputs = model.data_preprocessor(data)['inputs']
+        rows = inputs.split(shape[0], 1)
+        scores = torch.cat([model(row, stage='head') for row in rows])
+    frames = split_views(pixels if normalise else inputs[0], shape)
+    return Sample(frames, scores)
+
+
+def compare(run: Callable[[Tensor], Tensor], samples: list[Sample]) -> str:
+    """Tells how much an exported network differs."""
+    expected = torch.cat([sample.scores for sample in samples])
+    scores = torch.cat([run_in_turns(run, sample.frames) for sample in samples])
+    same = (scores.argmax(1) == expected.argmax(1)).sum()
+    return (
+        f'by {(scores - expected).abs().max():.1e} at most, where scores reach '
+        f'{expected.abs().max():.1f}; same first class in {same} of {len(scores)} views'
+    )
+
+
+def run_in_turns(run: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
+    """Runs one view, and then two at a time: the batch must be free."""
+    batches = [frames[:1], *(frames[i : i + 2] for i in range(1, len(frames), 2))]
+    with torch.no_grad():
+        return torch.cat([run(batch) for batch in batches])
+
+
+def demand_equality(
+    run: Callable[[Tensor], Tensor], groups: dict[str, list[Sample]]
+) -> None:
+    for name, samples in groups.items():
+        for frames, scores in samples:
+            difference = (run_in_turns(run, frames) - scores).abs().max()
+            limit = TOLERANCE * max(1, scores.abs().max())
+            # Nothing is less than a NaN, so greater would not do.
+            if not difference <= limit:
+                raise ValueError(
+                    f'nothing was written: for {name} the exported network differs by '
+                    f'{difference:.1e} from PyTorch, allowed are {limit:.1e}'
+                )
+
+
+# --------------------------------------------------------------------------- run
+
+
+def megabytes(file: Path) -> str:
+    return f'{file.stat().st_size / 1e6:.1f} MB'
+
+
+def export(args: argparse.Namespace) -> None:
+    targets = {'': args.out}
+    targets.update({v: args.out.with_suffix(f'.{v}.onnx') for v in args.variants})
+    for target in targets.values():
+        check_target(target, args.force)
+    model = load_trained(
+        args.config, args.checkpoint, all_changes(args), args.allow_pickle
+    )
+    classes = read_classes(args.label_map, model.cls_head.num_classes)
+    view = view_of(model.cfg, args.normalise, classes)
+    shape = input_shape(model.cfg)
+    noise = noise_sample(ClipScores(model, shape, args.normalise), view)
+    groups = {'random views': [noise]}
+    if args.check:
+        videos = [video_sample(model, video, args.normalise) for video in args.check]
+        groups['the videos'] = videos
+    network = ClipScores(fuse_for_inference(model), shape, args.normalise).eval()
+    kind = FORMATS[args.format]
+    print(f'exporting to {args.format}; this can take minutes', flush=True)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=args.out.parent, prefix='.export-') as folder:
+        files = {name: Path(folder) / target.name for name, target in targets.items()}
+        # With two views, because exporters take a size of one for a constant.
+        kind.write(network, noise.frames[:2], view, files[''])
+        demand_equality(kind.open(files['']), groups)
+        for name in args.variants:
+            VARIANTS[name](files[''], files[name])
+        reports = {}
+        for name, file in files.items():
+            run = kind.open(file)
+            reports[name] = {key: compare(run, group) for key, group in groups.items()}
+        for name, file in files.items():
+            file.replace(targets[name])
+    describe(args, view, noise, targets, reports)
+
+
+def describe(
+    args: argparse.Namespace,
+    view: View,
+    sample: Sample,
+    targets: dict[str, Path],
+    reports: dict[str, dict[str, str]],
+) -> None:
+    opset = f', opset {OPSET}' if args.format == 'onnx' else ''
+    pixels = 'RGB pixels' if args.normalise or not view.mean else 'normalised RGB'
+    dtype = str(sample.frames.dtype).removeprefix('torch.')
+    size = ', '.join(map(str, view.shape))
+    print(f'input: frames (batch, {size}), {dtype}, {pixels}')
+    print(f'output: scores (batch, {sample.scores.size(1)}), before the softmax')
+    for name, target in targets.items():
+        print(f'wrote {target}: {megabytes(target)}{opset}')
+        for group, report in reports[name].items():
+            print(f'  on {group} it differs from PyTorch {report}')
+
+
+def main(arguments: Optional[list] = None) -> None:
+    args = parse_args(arguments)
+    try:
+        export(args)
+    except (ValueError, OSError, ImportError) as error:
+        raise SystemExit(f'error: {" ".join(str(error).split())}') from None
+
+
+if __name__ == '__main__':
+    main()
