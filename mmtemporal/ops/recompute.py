@@ -1,6 +1,7 @@
 """Computing again in the backward pass what need not be kept for it."""
 
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from typing import Callable
 
 import torch
@@ -48,8 +49,9 @@ def _frozen_statistics(*modules: nn.Module):
     """Keeps batch norms from updating, while they still use batch statistics."""
     norms = [m for each in modules for m in each.modules() if isinstance(m, _BatchNorm)]
     kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
-    for norm in norms:
-        norm.momentum, norm.num_batches_tracked = 0.0, None
+    for norm, (_, counter) in zip(norms, kept):
+        # Another counter and not none, which SyncBatchNorm refuses.
+        norm.momentum, norm.num_batches_tracked = 0.0, deepcopy(counter)
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 import numpy as np
 from mmaction.datasets.transforms import SampleFrames
 
+from mmtemporal.checks import check_whole
 from mmtemporal.registry import TRANSFORMS
 
 
@@ -50,6 +51,9 @@ class SampleDenseClips(SampleFrames):
         num_clips: Number n of clips of a video.
         target_fps: The frames per second in which ``frame_interval`` is counted.
         test_mode: Whether to sample for validation and testing.
+
+    Raises:
+        ValueError: A number is not positive and whole.
     """
 
     def __init__(
@@ -61,6 +65,10 @@ class SampleDenseClips(SampleFrames):
         target_fps: int = 30,
         test_mode: bool = False,
     ) -> None:
+        check_whole('SampleDenseClips.clip_len', clip_len)
+        check_whole('SampleDenseClips.frame_interval', frame_interval)
+        check_whole('SampleDenseClips.num_clips', num_clips)
+        check_whole('SampleDenseClips.target_fps', target_fps)
         super().__init__(
             clip_len,
             frame_interval,

@@ -3,6 +3,7 @@
 import numpy as np
 from mmaction.datasets.transforms import UniformSample
 
+from mmtemporal.checks import check_whole
 from mmtemporal.registry import TRANSFORMS
 
 
@@ -45,12 +46,15 @@ class SampleSegments(UniformSample):
         test_mode: Whether to sample for validation and testing.
 
     Raises:
-        ValueError: Several clips are asked for in training.
+        ValueError: A number is not positive and whole, or several clips are asked
+            for in training.
     """
 
     def __init__(
         self, *, clip_len: int, num_clips: int = 1, test_mode: bool = False
     ) -> None:
+        check_whole('SampleSegments.clip_len', clip_len)
+        check_whole('SampleSegments.num_clips', num_clips)
         if num_clips > 1 and not test_mode:
             raise ValueError(
                 f'got num_clips={num_clips} with test_mode=False, but training takes '

@@ -3,6 +3,7 @@
 import numpy as np
 from mmaction.datasets.transforms import SampleFrames
 
+from mmtemporal.checks import check_whole
 from mmtemporal.registry import TRANSFORMS
 
 
@@ -57,7 +58,7 @@ class SampleWindows(SampleFrames):
         test_mode: Whether to sample for validation and testing.
 
     Raises:
-        ValueError: ``num_views`` is not positive, or views are asked for in
+        ValueError: A number is not positive and whole, or views are asked for in
             training.
     """
 
@@ -70,11 +71,9 @@ class SampleWindows(SampleFrames):
         random_views: bool = False,
         test_mode: bool = False,
     ) -> None:
-        if num_views < 1:
-            raise ValueError(
-                f'got num_views={num_views}, expected at least 1; set num_views in '
-                'SampleWindows to the number of views of a video'
-            )
+        check_whole('SampleWindows.num_clips', num_clips)
+        check_whole('SampleWindows.clip_len', clip_len)
+        check_whole('SampleWindows.num_views', num_views)
         if not test_mode and (num_views > 1 or random_views):
             raise ValueError(
                 f'got num_views={num_views} and random_views={random_views} with '

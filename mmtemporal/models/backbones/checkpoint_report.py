@@ -12,6 +12,10 @@ def read_pretrained(path: str) -> dict:
     Raises:
         ValueError: It cannot be read.
     """
+    if not isinstance(path, str):
+        raise ValueError(
+            f'backbone.pretrained must be the name of a file or a URL, got {path!r}'
+        )
     try:
         return CheckpointLoader.load_checkpoint(path, 'cpu')
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:

@@ -96,7 +96,13 @@ def build_host(cfg: dict) -> tuple[nn.Module, str]:
 
     Raises:
         ImportError: The library is missing.
+        ValueError: It is no config.
     """
+    if not isinstance(cfg, dict) or 'type' not in cfg:
+        raise ValueError(
+            "backbone.backbone must be the config of a backbone, dict(type='...', "
+            f'...), got {cfg!r}'
+        )
     # The recognizer knows the libraries and what their classifiers are called. It
     # takes the config apart.
     with DefaultScope.overwrite_default_scope('mmaction'):

@@ -4,9 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Optional
+from typing import Union
 
 from torch import nn
+
+from mmtemporal.checks import is_list
 
 from .host import Trace
 
@@ -111,7 +113,7 @@ _DEFAULTS['TemporalShift'] = _DEFAULTS['TemporalInterlace'] = (
 def find_places(
     host: nn.Module,
     trace: Trace,
-    where: Optional[Sequence[str]],
+    where: Union[str, Sequence[str], None],
     kind: str,
 ) -> dict[str, str]:
     """Finds the modules at which temporal layers go.
@@ -119,8 +121,8 @@ def find_places(
     Args:
         host: The network.
         trace: What :func:`~mmtemporal.models.backbones.host.trace_host` saw.
-        where: Names of rules, and patterns of module names. None: the first rule
-            for this kind of layer that finds something.
+        where: Name of a rule, or pattern of module names, or several of these. None:
+            the first rule for this kind of layer that finds something.
         kind: Name of the class of the first layer.
 
     Returns:
@@ -139,6 +141,12 @@ def find_places(
             f'no published place of {kind} is known in a {type(host).__name__}; set '
             f'backbone.where to one of {rules}, or to a pattern of the names of its '
             f'modules, such as {_examples(host)}'
+        )
+    where = [where] if isinstance(where, str) else where
+    if not is_list(where) or not where or not all(isinstance(w, str) for w in where):
+        raise ValueError(
+            f'backbone.where must be one of {rules}, a pattern of names of modules, or '
+            f'a list of these, got {where!r}'
         )
     found = {}
     for item in where:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import fuse_conv_bn_eval
 
+from mmtemporal.checks import check_choice
 from mmtemporal.models.layers import (
     AttentionRouting,
     ConvRouting,
@@ -94,10 +95,7 @@ class TAdaConvModule(nn.Module):
         norm_cfg: dict,
     ) -> None:
         super().__init__()
-        if aggregation not in _AGGREGATIONS:
-            raise ValueError(
-                f'backbone.aggregation={aggregation!r} is none of {[*_AGGREGATIONS]}'
-            )
+        check_choice('backbone.aggregation', aggregation, _AGGREGATIONS)
         conv = module.conv
         # In front of the convolution, because mmcv's fuse_conv_bn would fold it into
         # one that it follows; but other things see the output of this one, too.
@@ -250,10 +248,10 @@ class TAda2D(TemporalResNet):
         **kwargs,
     ) -> None:
         norm_cfg = norm_cfg or dict(type='BN2d', requires_grad=True)
-        # The convolution that carries the stride.
-        name = 'conv1' if depth < 50 else 'conv2'
 
         def calibrate(block: nn.Module, _: int) -> nn.Module:
+            # The convolution that carries the stride.
+            name = 'conv1' if depth < 50 else 'conv2'
             module = TAdaConvModule(
                 getattr(block, name),
                 num_segments,
@@ -308,7 +306,7 @@ class TAda2D(TemporalResNet):
         for module in self.modules():
             if isinstance(module, self.temporal_layer):
                 module.init_identity()
-        if self.depth < 50:
+        if self.depth < 50 and self.layer1[0].downsample is not None:
             nn.init.dirac_(self.layer1[0].downsample.conv.weight)
 
     def _torchvision_name(self, key: str) -> Optional[str]:

@@ -15,6 +15,14 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from mmtemporal.checks import (
+    are_whole,
+    check_number,
+    check_options,
+    check_probability,
+    check_whole,
+    is_list,
+)
 from mmtemporal.registry import MODELS
 
 from .checkpointed_stage import CheckpointedStage
@@ -60,7 +68,11 @@ class _TAdaConvNeXt(BaseModule):
         if pretrained and init_cfg:
             raise ValueError('set backbone.pretrained or backbone.init_cfg, not both')
         depths, channels, options = self._read_arch(arch)
+        check_whole('backbone.num_segments', num_segments)
         self._check_stages(out_indices, frozen_stages)
+        check_probability('backbone.drop_path_rate', drop_path_rate)
+        check_number('backbone.layer_scale_init_value', layer_scale_init_value)
+        routing = check_options('backbone.routing', routing)
         self.arch = arch
         self.num_segments = num_segments
         self.num_frames = (num_segments + 1) // 2  # behind the stem
@@ -71,7 +83,7 @@ class _TAdaConvNeXt(BaseModule):
         self.partial_bn = partial_bn
         self.gap_before_final_norm = gap_before_final_norm
         self.pretrained = pretrained
-        routing = {'type': self.routing_type, **options, **(routing or {})}
+        routing = {'type': self.routing_type, **options, **routing}
         last = max(sum(depths) - 1, 1)
         rates = [drop_path_rate * i / last for i in range(sum(depths))]
         stage = CheckpointedStage if with_cp else nn.Sequential
@@ -95,23 +107,31 @@ class _TAdaConvNeXt(BaseModule):
 
     def _read_arch(self, arch: Union[str, dict]) -> tuple[tuple, tuple, dict]:
         """Returns depths, channels and the options of the routing functions."""
-        options = arch if isinstance(arch, dict) else self.arch_settings.get(arch, {})
-        options = dict(options)
-        depths, channels = (tuple(options.pop(k, ())) for k in ('depths', 'channels'))
+        if isinstance(arch, str):
+            options = dict(self.arch_settings.get(arch, {}))
+        else:
+            options = check_options('backbone.arch', arch)
+        depths, channels = (options.pop(key, None) for key in ('depths', 'channels'))
         keys = self.arch_settings['tiny'].keys()
-        if {len(depths), len(channels)} != {_STAGES} or not options.keys() <= keys:
+        if (
+            not are_whole(depths, _STAGES, least=0)
+            or not are_whole(channels, _STAGES)
+            or not options.keys() <= keys
+        ):
             raise ValueError(
                 f'backbone.arch={arch!r} is none of {[*self.arch_settings]}, and no '
                 f'dict of {[*keys]} with four depths and four channels'
             )
-        return depths, channels, options
+        return tuple(depths), tuple(channels), options
 
     @staticmethod
     def _check_stages(out_indices: Sequence[int], frozen_stages: int) -> None:
-        if not out_indices or not set(out_indices) <= set(range(_STAGES)):
+        known = is_list(out_indices) and all(i in range(_STAGES) for i in out_indices)
+        if not known or not out_indices:
             raise ValueError(
                 f'backbone.out_indices={out_indices} must name stages, 0 to 3'
             )
+        check_whole('backbone.frozen_stages', frozen_stages, least=-1)
         if frozen_stages > max(out_indices) + 1:
             raise ValueError(
                 f'backbone.frozen_stages={frozen_stages} names a stage that is not '

@@ -9,6 +9,7 @@ from typing import Optional
 
 from torch import Tensor, nn
 
+from mmtemporal.checks import check_choice, check_options
 from mmtemporal.models.layers import TAM
 from mmtemporal.registry import MODELS
 
@@ -46,10 +47,7 @@ class TABlock(nn.Module):
         self, block: nn.Module, num_segments: int, style: str, tam_cfg: dict
     ) -> None:
         super().__init__()
-        if style not in _POSITIONS:
-            raise ValueError(
-                f'backbone.block_style={style!r} is none of {[*_POSITIONS]}'
-            )
+        check_choice('backbone.block_style', style, _POSITIONS)
         self.block = block
         convs = self._convs()
         self.position = min(_POSITIONS[style], len(convs))
@@ -115,10 +113,11 @@ class TANet(TemporalResNet):
         temporal_stages: Optional[Sequence[int]] = None,
         **kwargs,
     ) -> None:
+        options = check_options('backbone.tam_cfg', tam_cfg)
         super().__init__(
             depth,
             num_segments,
-            lambda block, _: TABlock(block, num_segments, block_style, tam_cfg or {}),
+            lambda block, _: TABlock(block, num_segments, block_style, options),
             temporal_layer=TAM,
             wrapper='block',
             temporal_stages=temporal_stages,

@@ -13,6 +13,14 @@ import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
+from mmtemporal.checks import (
+    check_choice,
+    check_numbers,
+    check_options,
+    check_stages,
+    check_whole,
+    is_list,
+)
 from mmtemporal.models.layers import LongTermTDM, TemporalShift, frame_differences
 from mmtemporal.ops import recompute
 from mmtemporal.registry import MODELS
@@ -139,9 +147,16 @@ class TDN(TemporalResNet):
         long_term_stages: Sequence[int] = (1, 2, 3),
         shift_stages: Sequence[int] = (1, 2, 3),
         ltdm_cfg: Optional[dict] = None,
+        num_stages: int = 4,
         with_cp: bool = False,
         **kwargs,
     ) -> None:
+        check_whole('backbone.num_stages', num_stages, most=4)
+        check_stages('backbone.long_term_stages', long_term_stages, num_stages)
+        check_stages('backbone.shift_stages', shift_stages, num_stages)
+        check_whole('backbone.frames_per_segment', frames_per_segment)
+        check_choice('backbone.fusion_form', fusion_form, _FUSIONS)
+        options = check_options('backbone.ltdm_cfg', ltdm_cfg)
         plain = {}
 
         def add_difference(block: nn.Module, stage: int) -> nn.Module:
@@ -149,7 +164,7 @@ class TDN(TemporalResNet):
             channels = block.conv1.out_channels
             ltdm = shift = None
             if stage in long_term_stages:
-                ltdm = LongTermTDM(channels, num_segments, **(ltdm_cfg or {}))
+                ltdm = LongTermTDM(channels, num_segments, **options)
             if stage in shift_stages:
                 shift = TemporalShift(channels, num_segments)
             return TDBlock(block, ltdm, shift) if ltdm or shift else block
@@ -159,20 +174,16 @@ class TDN(TemporalResNet):
             num_segments,
             add_difference,
             temporal_layer=LongTermTDM,
+            num_stages=num_stages,
             with_cp=with_cp,
             **kwargs,
         )
-        self._check_stages('long_term_stages', long_term_stages)
-        self._check_stages('shift_stages', shift_stages)
         self.frames_per_segment = frames_per_segment
-        self.short_term = tuple(short_term)
+        self.short_term = short_term
         if fusion is None:
             fusion = (0.5, 0.5) if num_segments == 8 else (0.75, 0.25)
+        check_numbers('backbone.fusion', fusion, length=2)
         self.fusion = fusion
-        if fusion_form not in _FUSIONS:
-            raise ValueError(
-                f'backbone.fusion_form={fusion_form!r} is none of {[*_FUSIONS]}'
-            )
         self.fusion_form = fusion_form
         self._make_difference_path(
             plain, CheckpointedStage if with_cp else nn.Sequential
@@ -183,9 +194,11 @@ class TDN(TemporalResNet):
     def _make_difference_path(self, plain: dict, stage: type) -> None:
         """Adds a stem and copies of the stages up to the last fusion."""
         layers = ['conv1', *self.res_layers]
-        if not set(self.short_term) <= set(layers):
+        if not is_list(self.short_term) or any(
+            name not in layers for name in self.short_term
+        ):
             raise ValueError(
-                f'backbone.short_term={self.short_term} names none of {layers}'
+                f'backbone.short_term={self.short_term!r} must list some of {layers}'
             )
         if not self.short_term:
             self.difference_layers = []

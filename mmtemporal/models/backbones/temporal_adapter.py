@@ -10,6 +10,7 @@ from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmtemporal.checks import check_whole, is_list
 from mmtemporal.models.layers import OnFrames, SingleFrameConv3d, TAdaConv2d, TAdaConv3d
 from mmtemporal.registry import MODELS
 
@@ -103,15 +104,14 @@ class TemporalAdapter(BaseModule):
             raise ValueError(
                 f"backbone.position={position!r} is none of 'before', 'after'"
             )
-        temporal = [temporal] if isinstance(temporal, dict) else list(temporal)
+        check_whole('backbone.num_segments', num_segments)
+        temporal = [temporal] if isinstance(temporal, dict) else temporal
         kinds = _check_kinds(temporal)
         self.num_segments = num_segments
         self.host, self.library = build_host(backbone)
         trace = trace_host(self.host, self.library, num_segments)
         features = trace.features_of(trace.output)
         self.out_layout = features and features.layout
-        if isinstance(where, str):
-            where = [where]
         places = []
         for name, rule in find_places(self.host, trace, where, kinds[0]).items():
             if kinds[0] in CONVS:
@@ -290,9 +290,14 @@ def _more_blocks(own: Iterable[str], theirs: Iterable[str]) -> list[str]:
 
 
 def _check_kinds(temporal: Sequence[dict]) -> list[str]:
+    if not is_list(temporal) or not all(isinstance(cfg, dict) for cfg in temporal):
+        raise ValueError(
+            'backbone.temporal must be the config of a layer, or a list of them, got '
+            f'{temporal!r}'
+        )
     kinds = [cfg.get('type') for cfg in temporal]
     for kind in kinds:
-        if kind not in {**LAYERS, **CONVS}:
+        if kind not in [*LAYERS, *CONVS]:
             raise ValueError(
                 f'backbone.temporal.type={kind!r} is none of {[*LAYERS, *CONVS]}'
             )

@@ -10,6 +10,13 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmtemporal.checks import (
+    are_whole,
+    check_choice,
+    check_stages,
+    check_whole,
+)
+
 from .checkpoint_report import read_pretrained, summarise
 from .checkpointed_stage import CheckpointedStage
 from .recognizer_checkpoint import is_recognizer, load_recognizer, take_backbone
@@ -35,6 +42,11 @@ class TemporalResNet(ResNet):
             the old one, if it does. It tells ImageNet names from ours.
         temporal_stages: Indices of the stages that become temporal, 0 being
             ``layer1``. Defaults to all.
+        num_stages: Number of stages, 1 to 4. Fewer need as many ``strides`` and
+            ``dilations``, and ``out_indices`` among them.
+        out_indices: Indices of the stages whose output is returned.
+        strides: Stride of each stage.
+        dilations: Dilation of each stage.
         with_cp: Whether to recompute activations in the backward pass instead
             of keeping them.
         norm_eval: Whether the batch norms of the ResNet keep their statistics.
@@ -45,7 +57,7 @@ class TemporalResNet(ResNet):
         frozen_stages: The stem (0 or more) and this many stages are frozen as
             a whole; -1 freezes nothing.
         **kwargs: Arguments of mmaction2's ``ResNet``: ``pretrained``,
-            ``out_indices``, ``num_stages``, ``norm_cfg``, ``init_cfg``, ...
+            ``norm_cfg``, ``init_cfg``, ...
             ``pretrained`` is a ResNet checkpoint in torchvision's layout, a
             file or ``torchvision://resnet50``, or that of a recognizer with
             this backbone, its authors' release too; with
@@ -70,26 +82,36 @@ class TemporalResNet(ResNet):
         temporal_layer: Union[type, tuple[type, ...]],
         wrapper: Optional[str] = None,
         temporal_stages: Optional[Sequence[int]] = None,
+        num_stages: int = 4,
+        out_indices: Sequence[int] = (3,),
+        strides: Sequence[int] = (1, 2, 2, 2),
+        dilations: Sequence[int] = (1, 1, 1, 1),
         with_cp: bool = False,
         norm_eval: bool = False,
         partial_bn: bool = False,
         frozen_stages: int = -1,
         **kwargs,
     ) -> None:
-        if depth not in self.arch_settings:
-            raise ValueError(
-                f'backbone.depth={depth} is none of {[*self.arch_settings]}'
-            )
-        super().__init__(depth, frozen_stages=frozen_stages, **kwargs)
+        check_choice('backbone.depth', depth, self.arch_settings)
+        check_whole('backbone.num_segments', num_segments)
+        _check_stages(num_stages, strides, dilations, out_indices, frozen_stages)
+        if temporal_stages is None:
+            temporal_stages = range(num_stages)
+        check_stages('backbone.temporal_stages', temporal_stages, num_stages)
+        super().__init__(
+            depth,
+            num_stages=num_stages,
+            out_indices=out_indices,
+            strides=strides,
+            dilations=dilations,
+            frozen_stages=frozen_stages,
+            **kwargs,
+        )
         self.num_segments = num_segments
         self.temporal_layer = temporal_layer
         self.wrapper = wrapper
         self.norm_eval = norm_eval
         self.partial_bn = partial_bn
-        if temporal_stages is None:
-            temporal_stages = range(self.num_stages)
-        self._check_stages('temporal_stages', temporal_stages)
-        self._check_stages('frozen_stages', range(frozen_stages))
         for index, name in enumerate(self.res_layers):
             blocks = list(getattr(self, name))
             if index in temporal_stages:
@@ -99,13 +121,6 @@ class TemporalResNet(ResNet):
         # Frozen from the start, so that neither the optimizer nor a
         # distributed wrapper ever waits for these gradients.
         self._freeze()
-
-    def _check_stages(self, argument: str, stages: Sequence[int]) -> None:
-        if not set(stages) <= set(range(self.num_stages)):
-            raise ValueError(
-                f'backbone.{argument} names a stage that is not there: the network '
-                f'has num_stages={self.num_stages}'
-            )
 
     def get(self, name: str, default=None):
         """Returns an attribute; ``max_testing_views`` asks for num_segments so."""
@@ -274,3 +289,25 @@ class TemporalResNet(ResNet):
                 f'{summarise(unknown)}; convert it with mmtemporal.checkpoints, or '
                 'give a ResNet in torchvision layout as backbone.pretrained'
             )
+
+
+def _check_stages(
+    num_stages: int,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    out_indices: Sequence[int],
+    frozen_stages: int,
+) -> None:
+    """Names the keys that mmaction2's ResNet only asserts."""
+    check_whole('backbone.num_stages', num_stages, most=4)
+    for name, sizes in (('strides', strides), ('dilations', dilations)):
+        if not are_whole(sizes, num_stages):
+            raise ValueError(
+                f'got backbone.{name}={sizes!r}, expected a number of at least 1 for '
+                f'each of backbone.num_stages={num_stages}'
+            )
+    check_stages('backbone.out_indices', out_indices, num_stages)
+    if not out_indices:
+        raise ValueError('got no backbone.out_indices, expected a stage or more')
+    check_whole('backbone.frozen_stages', frozen_stages, least=-1)
+    check_stages('backbone.frozen_stages', range(frozen_stages), num_stages)

@@ -8,6 +8,7 @@ from typing import Optional
 
 from torch import nn
 
+from mmtemporal.checks import check_options
 from mmtemporal.models.layers import InterlacedConv, TemporalInterlace
 from mmtemporal.registry import MODELS
 
@@ -53,9 +54,11 @@ class TIN(TemporalResNet):
         temporal_stages: Optional[Sequence[int]] = None,
         **kwargs,
     ) -> None:
+        options = check_options('backbone.tin_cfg', tin_cfg)
+
         def interlace(block: nn.Module, _: int) -> nn.Module:
             interlacing = TemporalInterlace(
-                block.conv1.in_channels, num_segments, shift_div, **(tin_cfg or {})
+                block.conv1.in_channels, num_segments, shift_div, **options
             )
             block.conv1.conv = InterlacedConv(interlacing, block.conv1.conv)
             return block

@@ -4,14 +4,16 @@ import torch
 from mmaction.models.heads import TSMHead
 from torch import Tensor
 
+from .checked_head import CheckedHead
 
-class SegmentHead(TSMHead):
+
+class SegmentHead(CheckedHead, TSMHead):
     """Scores every frame and averages over the frames of a clip.
 
     It is the stock ``TSMHead`` with three differences: it takes the feature
-    maps of ``fcn_test`` too, a wrong number of frames gets a clear message,
-    and the scores of a model in half precision are averaged and returned in
-    float32, which loss and metrics need.
+    maps of ``fcn_test`` too, what does not fit gets a clear message, and the
+    scores of a model in half precision are averaged and returned in float32,
+    which loss and metrics need.
 
     Args:
         num_classes: Number of classes.
@@ -28,7 +30,8 @@ class SegmentHead(TSMHead):
         - output: (n, num_classes)
 
     Raises:
-        ValueError: The number of frames is no multiple of ``num_segments``.
+        ValueError: An argument or the features do not fit, or the number of frames is
+            no multiple of ``num_segments``.
     """
 
     def __init__(
@@ -55,12 +58,7 @@ class SegmentHead(TSMHead):
         if fcn_test:
             # (n, c, t, h, w) -> (n * t, c, h, w)
             x = x.transpose(1, 2).flatten(0, 1)
-        if x.size(0) % self.num_segments:
-            raise ValueError(
-                f'got features of {x.size(0)} frames, not a multiple of num_segments='
-                f'{self.num_segments}; set cls_head.num_segments to that of the '
-                'backbone'
-            )
+        self.check_features(x)
         x = self.avg_pool(x).flatten(1)
         if self.dropout is not None:
             x = self.dropout(x)

@@ -8,9 +8,11 @@ from torch import Tensor
 
 from mmtemporal.registry import MODELS
 
+from .checked_head import CheckedHead
+
 
 @MODELS.register_module()
-class TAdaHead(I3DHead):
+class TAdaHead(CheckedHead, I3DHead):
     """Scores the mean of the features over frames and space.
 
     It is the stock ``I3DHead`` with three differences: it takes the frames of a
@@ -33,8 +35,8 @@ class TAdaHead(I3DHead):
         - output: (n, num_classes)
 
     Raises:
-        ValueError: The number of frames is no multiple of ``num_segments``, or
-            ``num_segments`` is missing.
+        ValueError: An argument or the features do not fit, the number of frames is
+            no multiple of ``num_segments``, or ``num_segments`` is missing.
     """
 
     def __init__(
@@ -46,21 +48,15 @@ class TAdaHead(I3DHead):
         **kwargs,
     ) -> None:
         super().__init__(
-            num_classes, in_channels, dropout_ratio=dropout_ratio, **kwargs
+            num_classes, in_channels, num_segments, dropout_ratio, **kwargs
         )
-        self.num_segments = num_segments
 
     def init_weights(self) -> None:
         self.fc_cls.reset_parameters()
 
     def forward(self, x: Tensor, *args, **kwargs) -> Tensor:
+        self.check_features(x)
         if x.dim() == 4:
-            if not self.num_segments or x.size(0) % self.num_segments:
-                raise ValueError(
-                    f'got features of {x.size(0)} frames, not a multiple of '
-                    f'num_segments={self.num_segments}; set cls_head.num_segments to '
-                    'that of the backbone'
-                )
             x = x.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
         x = x.mean((2, 3, 4))
         if self.dropout is not None:

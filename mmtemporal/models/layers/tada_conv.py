@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmtemporal.checks import check_choice, check_options, check_whole
 from mmtemporal.ops import without_autocast
 
 from .temporal_routing import AttentionRouting, ConvRouting
@@ -97,6 +98,8 @@ class TAdaConv2d(nn.Conv2d):
             groups,
             bias,
         )
+        if num_segments is not None:
+            check_whole('num_segments', num_segments)
         self.num_segments = num_segments
         self.calibrate = calibrate
         self.routing = _make_routing(self, calibrate_bias, routing)
@@ -245,10 +248,9 @@ def _make_routing(
         raise ValueError(f"calibrate={conv.calibrate!r} is none of 'cin', 'cout'")
     if calibrate_bias and conv.bias is None:
         raise ValueError('calibrate_bias=True needs bias=True')
-    options = dict(routing or {})
+    options = check_options('routing', routing)
     kind = options.pop('type', 'conv')
-    if kind not in _ROUTINGS:
-        raise ValueError(f'routing.type={kind!r} is none of {[*_ROUTINGS]}')
+    check_choice('routing.type', kind, _ROUTINGS)
     return _ROUTINGS[kind](
         conv.in_channels,
         conv.in_channels if conv.calibrate == 'cin' else conv.out_channels,

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmtemporal.checks import check_choice, check_frames, check_odd, check_whole
 from mmtemporal.ops import temporal_mix, without_autocast
 
 # Which branches a variant has: (adaptive kernel, importance map).
@@ -66,7 +67,8 @@ class TAM(nn.Module):
 
     Shape:
         - input: (n * t, c, h, w), the frames of a clip being consecutive rows
-        - output: (n * t, c, h, w), same dtype, device and memory format
+        - output: (n * t, c, h, w), same dtype, device and memory format; of ``'conv'``
+          contiguous
 
     Raises:
         ValueError: An argument does not fit the others, or the number of
@@ -84,14 +86,12 @@ class TAM(nn.Module):
         variant: str = 'tam',
     ) -> None:
         super().__init__()
-        if variant not in _VARIANTS:
-            raise ValueError(f'tam_cfg.variant={variant!r} is none of {[*_VARIANTS]}')
-        for name, size in (
-            ('adaptive_kernel_size', adaptive_kernel_size),
-            ('conv1d_kernel_size', conv1d_kernel_size),
-        ):
-            if size < 1 or size % 2 == 0:
-                raise ValueError(f'tam_cfg.{name} must be odd, got {size}')
+        check_choice('tam_cfg.variant', variant, _VARIANTS)
+        check_whole('num_segments', num_segments)
+        check_whole('tam_cfg.alpha', alpha)
+        check_whole('tam_cfg.beta', beta)
+        check_odd('tam_cfg.adaptive_kernel_size', adaptive_kernel_size)
+        check_odd('tam_cfg.conv1d_kernel_size', conv1d_kernel_size)
         if num_segments < adaptive_kernel_size:
             raise ValueError(
                 f'num_segments={num_segments} frames are fewer than the '
@@ -126,6 +126,7 @@ class TAM(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
+        check_frames(x.size(0), self.num_segments)
         if self.variant == 'conv':
             clips = x.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
             return self.conv(clips).transpose(1, 2).flatten(0, 1)

@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmtemporal.checks import check_frames, check_whole
+from mmtemporal.ops.tracing import is_traced
+
 
 def frame_differences(windows: Tensor) -> Tensor:
     """Returns what changes from frame to frame, at half the size.
@@ -73,8 +76,10 @@ class LongTermTDM(nn.Module):
         num_scales: int = 3,
     ) -> None:
         super().__init__()
+        check_whole('num_segments', num_segments)
+        check_whole('reduction', reduction)
         if num_scales not in (1, 2, 3):
-            raise ValueError(f'num_scales={num_scales} is none of 1, 2, 3')
+            raise ValueError(f'num_scales={num_scales!r} is none of 1, 2, 3')
         self.num_segments = num_segments
         self.num_scales = num_scales
         hidden = in_channels // reduction
@@ -103,17 +108,15 @@ class LongTermTDM(nn.Module):
             )
         both = self._multi_scale(self._differences(x))
         forward, backward = _norm_in_turn(self.expand_bn, self.expand(both))
-        # In place wherever autograd keeps nothing: the maps are as large as x.
-        gate = (forward.sigmoid_() + backward.sigmoid_()).mul_(0.5).add_(0.5)
+        # In place wherever autograd keeps nothing: the maps are as large as x. A graph
+        # would scatter what is written into halves of a map.
+        sigmoid = torch.sigmoid if is_traced() else torch.sigmoid_
+        gate = (sigmoid(forward) + sigmoid(backward)).mul_(0.5).add_(0.5)
         return x * gate
 
     def _differences(self, x: Tensor) -> Tensor:
         """Returns forward and backward differences: (2 * n * t, r, h, w)."""
-        if x.size(0) % self.num_segments:
-            raise ValueError(
-                f'got {x.size(0)} frames, not a multiple of num_segments='
-                f'{self.num_segments}'
-            )
+        check_frames(x.size(0), self.num_segments)
         reduced = self.reduce_bn(self.reduce(x))
         aligned = self.align(reduced).unflatten(0, (-1, self.num_segments))
         reduced = reduced.unflatten(0, (-1, self.num_segments))

@@ -8,6 +8,7 @@ from math import ceil
 import torch
 from torch import Tensor, nn
 
+from mmtemporal.checks import check_frames, check_number, check_whole
 from mmtemporal.ops import recompute, temporal_mix, without_autocast
 
 # The sigmoid of this is 0.625, so with a scale of 4 every learnt offset starts
@@ -117,6 +118,10 @@ class TemporalInterlace(nn.Module):
         offset_scale: float = 4.0,
     ) -> None:
         super().__init__()
+        check_whole('num_segments', num_segments)
+        check_whole('shift_div', shift_div)
+        check_whole('tin_cfg.num_groups', num_groups)
+        check_number('tin_cfg.offset_scale', offset_scale, least=0)
         parts = num_groups * (2 if reverse else 1)
         self.num_segments = num_segments
         self.num_moved = in_channels // (shift_div * parts) * parts
@@ -135,6 +140,7 @@ class TemporalInterlace(nn.Module):
         self.weight_net = WeightNet(self.num_moved, num_groups)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_frames(x.size(0), self.num_segments)
         taps = self.taps(x[:, : self.num_moved])
         return temporal_mix(x, self.num_segments, taps, self.num_moved)
 

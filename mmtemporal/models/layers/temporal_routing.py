@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmtemporal.checks import are_whole, check_whole
+
 
 class _TemporalRouting(nn.Module):
     """What both routing functions share: the zero-initialised last convolutions.
@@ -173,10 +175,12 @@ class AttentionRouting(_TemporalRouting):
     ) -> None:
         hidden = _hidden_width(in_channels, reduction)
         _check_kernel_sizes(kernel_sizes)
+        check_whole('routing.head_dim', head_dim)
         if hidden % head_dim:
             raise ValueError(
                 f'the hidden width {hidden} of the routing function is no multiple '
-                f'of routing.head_dim={head_dim}'
+                f'of routing.head_dim={head_dim}; it is {in_channels} channels '
+                f'divided by routing.reduction={reduction}'
             )
         super().__init__(
             hidden, out_channels or in_channels, kernel_sizes[1], bias_channels
@@ -216,6 +220,7 @@ def _temporal_conv(
 
 
 def _hidden_width(in_channels: int, reduction: int) -> int:
+    check_whole('routing.reduction', reduction)
     if in_channels < reduction:
         raise ValueError(
             f'{in_channels} channels are less than routing.reduction={reduction}'
@@ -224,9 +229,7 @@ def _hidden_width(in_channels: int, reduction: int) -> int:
 
 
 def _check_kernel_sizes(kernel_sizes: Sequence[int]) -> None:
-    if len(kernel_sizes) != 2 or any(
-        size < 1 or size % 2 == 0 for size in kernel_sizes
-    ):
+    if not are_whole(kernel_sizes, 2) or any(size % 2 == 0 for size in kernel_sizes):
         raise ValueError(
-            f'routing.kernel_sizes must be two odd numbers, got {kernel_sizes}'
+            f'routing.kernel_sizes must be two odd numbers, got {kernel_sizes!r}'
         )

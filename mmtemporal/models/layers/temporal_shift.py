@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from mmtemporal.checks import check_whole
 from mmtemporal.ops import temporal_mix
 
 
@@ -40,6 +41,8 @@ class TemporalShift(nn.Module):
         learnt: bool = True,
     ) -> None:
         super().__init__()
+        check_whole('num_segments', num_segments)
+        check_whole('shift_div', shift_div)
         self.num_segments = num_segments
         # Holds the weights alone: optimizer constructors and initialisers know a
         # convolution, but not a bare parameter.

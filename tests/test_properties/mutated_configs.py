@@ -1,0 +1,353 @@
+"""Small configs of everything that has keys, and what may be wrong in one of them."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+T = 4
+MISSING = object()
+ARCH = dict(depths=[1, 1, 1, 1], channels=[8, 8, 16, 16])
+CONVNEXT = dict(
+    num_segments=T,
+    drop_path_rate=0.1,
+    out_indices=(3,),
+    frozen_stages=-1,
+    layer_scale_init_value=1e-6,
+)
+
+
+def resnet(kind, **options):
+    """Two stages of a ResNet-18."""
+    return dict(
+        type=kind,
+        depth=18,
+        num_stages=2,
+        strides=(2, 2),
+        dilations=(1, 1),
+        out_indices=(1,),
+        frozen_stages=-1,
+        **options,
+    )
+
+
+def temporal_resnet(name, **options):
+    return resnet(f'mmtemporal.{name}', num_segments=T, **options)
+
+
+def adapter(**temporal):
+    return dict(
+        type='mmtemporal.TemporalAdapter',
+        backbone=resnet('ResNet'),
+        temporal=temporal,
+        num_segments=T,
+        where='resnet' if temporal['type'] == 'TAM' else None,
+        position='before',
+    )
+
+
+def recognizer(backbone, head, channels=128, is_3d=False, **options):
+    return dict(
+        type='Recognizer3D' if is_3d else 'Recognizer2D',
+        backbone=backbone,
+        cls_head=dict(
+            type=f'mmtemporal.{head}', num_classes=3, in_channels=channels, **options
+        ),
+    )
+
+
+CONFIGS = {
+    'TANet': recognizer(
+        temporal_resnet(
+            'TANet',
+            tam_cfg=dict(
+                alpha=2,
+                beta=4,
+                adaptive_kernel_size=3,
+                conv1d_kernel_size=3,
+                variant='tam',
+            ),
+            block_style='b',
+            temporal_stages=(0, 1),
+        ),
+        'TAMHead',
+        num_segments=T,
+        dropout_ratio=0.5,
+        init_std=0.001,
+    ),
+    'TIN': recognizer(
+        temporal_resnet(
+            'TIN',
+            shift_div=4,
+            tin_cfg=dict(num_groups=2, reverse=True, offset_scale=4.0),
+            temporal_stages=(0, 1),
+        ),
+        'TINHead',
+        num_segments=T,
+    ),
+    'TDN': recognizer(
+        temporal_resnet(
+            'TDN',
+            frames_per_segment=5,
+            short_term=('conv1', 'layer1'),
+            fusion=(0.5, 0.5),
+            fusion_form='sum',
+            long_term_stages=(1,),
+            shift_stages=(1,),
+            ltdm_cfg=dict(reduction=16, num_scales=3),
+        ),
+        'TDNHead',
+        num_segments=T,
+    ),
+    'TAda2D': recognizer(
+        temporal_resnet(
+            'TAda2D',
+            aggregation='avg',
+            separate_norm=True,
+            temporal_stages=(0, 1),
+            routing=dict(type='conv', reduction=4, kernel_sizes=(3, 3), norm='bn'),
+        ),
+        'TAdaHead',
+        num_segments=T,
+        dropout_ratio=0.5,
+    ),
+    'TAda2D of clips': recognizer(
+        temporal_resnet(
+            'TAda2D',
+            aggregation='mix',
+            routing=dict(type='attention', reduction=2, head_dim=16),
+        ),
+        'TAdaHead',
+        is_3d=True,
+    ),
+    'TAdaConvNeXt': recognizer(
+        dict(
+            type='mmtemporal.TAdaConvNeXt',
+            arch=ARCH,
+            routing=dict(norm='bn', reduction=4),
+            **CONVNEXT,
+        ),
+        'TAdaHead',
+        channels=16,
+        is_3d=True,
+    ),
+    'TAdaConvNeXtV2': recognizer(
+        dict(type='mmtemporal.TAdaConvNeXtV2', arch=dict(ARCH, head_dim=4), **CONVNEXT),
+        'TAdaHead',
+        channels=16,
+        num_segments=1,
+    ),
+    'adapter with TAM': recognizer(
+        adapter(type='TAM', alpha=2, beta=4, variant='tam'), 'TAMHead', num_segments=T
+    ),
+    'adapter with TAdaConv2d': recognizer(
+        adapter(
+            type='TAdaConv2d',
+            calibrate='cin',
+            routing=dict(type='conv', reduction=4, kernel_sizes=(3, 3)),
+        ),
+        'TAMHead',
+        num_segments=T,
+    ),
+    'conv_cfg': recognizer(
+        resnet(
+            'ResNet',
+            conv_cfg=dict(
+                type='mmtemporal.TAdaConv2d',
+                num_segments=T,
+                calibrate='cout',
+                routing=dict(type='conv', reduction=4),
+            ),
+        ),
+        'TAMHead',
+        num_segments=T,
+    ),
+    'optimizer': dict(
+        type='OptimWrapper',
+        constructor='mmtemporal.GroupedOptimWrapperConstructor',
+        optimizer=dict(type='SGD', lr=0.1, weight_decay=1e-4),
+        paramwise_cfg=dict(
+            groups=[dict(name='^0', kind='norm', lr_mult=0.5, decay_mult=0)]
+        ),
+    ),
+    'SampleWindows': dict(
+        type='mmtemporal.SampleWindows',
+        num_clips=T,
+        clip_len=5,
+        num_views=2,
+        test_mode=True,
+    ),
+    'SampleDenseClips': dict(
+        type='mmtemporal.SampleDenseClips',
+        clip_len=T,
+        frame_interval=2,
+        num_clips=2,
+        target_fps=30,
+        test_mode=True,
+    ),
+    'SampleSegments': dict(
+        type='mmtemporal.SampleSegments', clip_len=T, num_clips=2, test_mode=True
+    ),
+}
+
+# What is written for a key of a kind, wherever it stands.
+INTEGERS = ('8', -1, 0, 3, 1.5, None, [4], 'four', 999)
+FLOATS = ('0.5', -0.5, 1.5, None, [0.5], 'half', float('nan'))
+STAGES = ((9,), (-1,), 2, None, 'layer1', ('1',), (), (0.5,), (0, 1), (0, 9))
+CHOICES = ('x', None, 0, ['b'], '')
+OPTIONS = ('x', [1], 3)
+VALUES = {
+    key: values
+    for values, keys in (
+        (
+            INTEGERS,
+            'depth num_segments num_stages frozen_stages alpha beta num_scales '
+            'adaptive_kernel_size conv1d_kernel_size shift_div num_groups reduction '
+            'frames_per_segment head_dim num_classes in_channels num_clips clip_len '
+            'num_views frame_interval target_fps',
+        ),
+        (
+            FLOATS,
+            'offset_scale drop_path_rate layer_scale_init_value dropout_ratio init_std '
+            'lr_mult decay_mult',
+        ),
+        (STAGES, 'temporal_stages long_term_stages shift_stages out_indices'),
+        (
+            CHOICES,
+            'variant block_style fusion_form aggregation norm calibrate position kind',
+        ),
+        (OPTIONS, 'tam_cfg tin_cfg ltdm_cfg routing paramwise_cfg'),
+    )
+    for key in keys.split()
+}
+VALUES.update(
+    reverse=('yes', None),
+    separate_norm=('yes', None),
+    short_term=(('layer9',), 'conv1', ('conv1', 7), 1, (), ('layer2',)),
+    fusion=((0.5,), (0.5, 0.5, 0.5), 0.5, ('a', 'b'), 'x', (0, 1)),
+    kernel_sizes=((2, 3), (3,), 3, ('3', '3'), (3, 3, 3), None, (3, -1)),
+    strides=((1,), (1, 2, 2), 2, ('1', '2'), (0, 0), (1, 2), None),
+    dilations=((1,), 1, None),
+    arch=('tinny', None, 3, [], dict(depths=[1, 1, 1, 1])),
+    depths=([1, 1, 1], [1, 1, 1, 0], [1, 1, 1, '1'], 4, None, [1, 1, 1, -1]),
+    channels=([8, 8, 16], [8, 8, 16, 0], [8, 8, 16, '16'], 8, None, [8, 8, 16, 18]),
+    where=('layer9', 'layer1(', 3, [], [3], 'mobilenet_v2', None),
+    temporal=('TAM', None, [], 3, [None]),
+    backbone=('ResNet', None, 3, [], dict(depth=18)),
+    groups=('x', None, 3, [3], [dict(width=1)]),
+    name=('(', 3, 'nothing has this name'),
+)
+# Keys that are not in the configs above.
+PRETRAINED = ('no/such/file.pth', 3, dict(type='Pretrained'))
+# Keys that only MMAction2 reads.
+FOREIGN = {'optimizer', 'constructor', 'conv_cfg', 'cls_head'}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A config with one mistake.
+
+    Args:
+        family: Key of the config in CONFIGS.
+        cfg: The config.
+        mistake: What is wrong.
+        names: One of these is in the text of the error, if there is one.
+        frames: Number of frames of the clips that it is given.
+    """
+
+    family: str
+    cfg: dict
+    mistake: str
+    names: tuple
+    frames: int = T
+
+
+def mutants(family):
+    """Lists the mistakes that are made in the config of a family."""
+    cfg = CONFIGS[family]
+    found = []
+
+    def add(path, value, mistake, *names, new_key=None):
+        changed = _change(cfg, path, value, new_key)
+        mistake = f'{".".join(map(str, path))} {mistake}'
+        found.append(Mutant(family, changed, mistake, names))
+
+    for path in _our_keys(family):
+        key, value = path[-1], _value(cfg, path)
+        if key == 'type':
+            scope, dot, word = value.rpartition('.')
+            for wrong in _misspell(word):
+                wrong = scope + dot + wrong
+                add(path, wrong, f'is {wrong!r}', wrong)
+            # The default routing function, which has other arguments.
+            add(path, MISSING, 'is missing', 'type', 'head_dim')
+            continue
+        for wrong in VALUES.get(key, ()):
+            add(path, wrong, f'is {wrong!r}', key)
+        for wrong in _misspell(key):
+            # Of a key without default, the right name is missed first.
+            add(path, value, f'is written {wrong}', wrong, key, new_key=wrong)
+        add(path, MISSING, 'is missing', key)
+    if 'backbone' in cfg:
+        if family != 'conv_cfg':
+            add(('backbone', 'unknown'), 1, 'is 1', 'unknown')
+        if 'mmtemporal.T' in cfg['backbone']['type'] and 'adapter' not in family:
+            for wrong in PRETRAINED:
+                add(('backbone', 'pretrained'), wrong, f'is {wrong!r}', 'pretrained')
+        add(('cls_head', 'unknown'), 1, 'is 1', 'unknown')
+        for frames in (1, 3, 5, 6):
+            mistake = f'clips of {frames} frames'
+            found.append(
+                Mutant(family, deepcopy(cfg), mistake, ('num_segments',), frames)
+            )
+    return found
+
+
+def _our_keys(family):
+    """Lists the places of the keys that this package reads."""
+    for path in _walk(CONFIGS[family]):
+        *owners, key = path
+        if family == 'optimizer':
+            ours = 'groups' in owners or key in ('groups', 'paramwise_cfg')
+        elif 'backbone' not in CONFIGS[family]:
+            ours = key != 'type'
+        elif not owners or key in FOREIGN:
+            ours = False
+        elif family == 'conv_cfg':
+            # mmcv looks up the type, and does not tell what it looked for.
+            ours = 'backbone' not in owners[-1:] and path[1:] != ('conv_cfg', 'type')
+        else:
+            # The network inside of an adapter is MMAction2's.
+            ours = owners[:2] != ['backbone', 'backbone']
+        if ours:
+            yield path
+
+
+def _walk(cfg, path=()):
+    keys = cfg.items() if isinstance(cfg, dict) else enumerate(cfg)
+    for key, value in keys:
+        if isinstance(cfg, dict):
+            yield (*path, key)
+        if isinstance(value, dict) or key == 'groups':
+            yield from _walk(value, (*path, key))
+
+
+def _value(cfg, path):
+    for key in path:
+        cfg = cfg[key]
+    return cfg
+
+
+def _change(cfg, path, value, new_key=None):
+    """Returns a copy with another value at a place, or under another key."""
+    cfg = deepcopy(cfg)
+    owner = _value(cfg, path[:-1])
+    owner.pop(path[-1], None)
+    if value is not MISSING:
+        owner[new_key or path[-1]] = value
+    return cfg
+
+
+def _misspell(word):
+    """Leaves the last letter out, swaps two, and changes the case."""
+    swapped = word[0] + word[2] + word[1] + word[3:]
+    changed = word.upper() if word.islower() else word.lower()
+    return [wrong for wrong in (word[:-1], swapped, changed) if wrong != word]
