@@ -19,16 +19,24 @@ def read_video(cfg: Config, video: Path) -> dict:
         A batch of one sample, for ``model.test_step`` or its ``data_preprocessor``.
 
     Raises:
-        ValueError: The file is missing or cannot be read.
+        ValueError: The file is missing or cannot be read, or the config does not say
+            how.
     """
     if not video.is_file():
         raise ValueError(f'{video} is no file')
     sample = dict(filename=str(video), label=-1, start_index=0, modality='RGB')
+    if 'test_pipeline' not in cfg:
+        raise ValueError(
+            'the config has no test_pipeline, which says how a video is read'
+        )
+    # Damaged files make the decoders raise errors of any type.
     try:
         return pseudo_collate([Compose(_from_video(cfg.test_pipeline))(sample)])
-    except Exception as error:  # of any type; decord has its own
+    except Exception as error:
+        reason = ' '.join(str(error).split())[:200]
         raise ValueError(
-            f'cannot read {video} by the test_pipeline of the config: {error!r}'
+            f'cannot read {video} by the test_pipeline of the config: '
+            f'{type(error).__name__}: {reason}'
         ) from error
 
 

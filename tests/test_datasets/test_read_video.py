@@ -35,5 +35,7 @@ def test_unreadable_videos(root, tmp_path):
     with pytest.raises(ValueError, match='nothing.mp4 is no file'):
         read_video(cfg, tmp_path / 'nothing.mp4')
     (tmp_path / 'text.mp4').write_text('no video')
+    with pytest.raises(ValueError, match='no test_pipeline'):
+        read_video(Config(), tmp_path / 'text.mp4')
     with pytest.raises(ValueError, match='cannot read .*text.mp4 by the test_pipeline'):
         read_video(cfg, tmp_path / 'text.mp4')

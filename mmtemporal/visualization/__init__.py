@@ -1,0 +1,1 @@
+"""What the papers draw. It looks at models; no model knows of it."""

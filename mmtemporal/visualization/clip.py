@@ -1,0 +1,119 @@
+"""Videos as a recognizer sees them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+import torch
+from mmaction.models.recognizers import Recognizer3D
+from torch import Tensor, nn
+
+from mmtemporal.datasets.read_video import read_video
+
+from .recording import Record, find, has_layers, record
+
+
+@dataclass
+class Clip:
+    """A video, and what a network computed for it.
+
+    Attributes:
+        title: Name of the video, and what it was recognised as.
+        frames: Those that were sampled, (t, h, w, 3), uint8. Of TDN's windows the
+            frames in the middle.
+        data: The input of the model, a batch of one.
+        records: What the layers computed.
+        views: How many views the pipeline made, of which this is the first.
+    """
+
+    title: str
+    frames: Tensor
+    data: dict
+    records: list[Record]
+    views: int
+
+
+def look_at(
+    model: nn.Module, video: Path, class_names: Optional[list[str]] = None
+) -> Clip:
+    """Runs a recognizer on a video and records what its temporal layers compute.
+
+    Args:
+        model: Recognizer in eval mode, with its config as ``cfg``, as
+            ``init_recognizer`` makes it.
+        video: The file.
+        class_names: Names of the classes, instead of numbers.
+
+    Raises:
+        ValueError: The video cannot be read, or the network has no temporal layers.
+    """
+    if not has_layers(model, mixing=True):
+        raise ValueError(
+            'the model has no layer that can be drawn: no TAM, TemporalInterlace, '
+            'LongTermTDM, TemporalShift or TAdaConv'
+        )
+    data, frames, views = _read(model, video)
+    with torch.no_grad(), record(model, mixing=True) as records:
+        (result,) = model.test_step(data)
+    label = int(result.pred_score.argmax())
+    name = class_names[label] if class_names else f'class {label}'
+    return Clip(f'{video.stem}: {name}', frames, data, records, views)
+
+
+def collect(
+    clips: list[Clip],
+    kind: str,
+    value: str,
+    layers: Optional[list[str]] = None,
+    stages: Optional[int] = None,
+) -> dict[str, list[np.ndarray]]:
+    """Gathers a recorded value: label of the layer -> an array for each clip.
+
+    Args:
+        clips: The clips, seen by the same model.
+        kind: Kind of the records.
+        value: Name of the value.
+        layers: See :func:`~mmtemporal.visualization.recording.find`.
+        stages: In the same way.
+    """
+    columns = [find(clip.records, kind, layers, stages) for clip in clips]
+    return {
+        entries[0].label: [e.values[value][0].float().cpu().numpy() for e in entries]
+        for entries in zip(*columns)
+        if value in entries[0].values
+    }
+
+
+def _read(model: nn.Module, video: Path) -> tuple[dict, Tensor, int]:
+    """Returns the input, the frames in it and the number of views."""
+    data = read_video(model.cfg, video)
+    (inputs,) = data['inputs']
+    rows = _rows_of_a_view(model, inputs)
+    views = len(inputs) // rows
+    data['inputs'] = [inputs[:rows]]
+    return data, _frames(model, inputs[:rows]), views
+
+
+def _rows_of_a_view(model: nn.Module, inputs: Tensor) -> int:
+    if isinstance(model, Recognizer3D):
+        return 1
+    window = _window(model) if inputs.dim() == 4 else 1
+    return model.backbone.get('num_segments') * window
+
+
+def _window(model: nn.Module) -> int:
+    """Returns the number of frames of a segment."""
+    return model.backbone.get('frames_per_segment', 1)
+
+
+def _frames(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Returns the frames (t, h, w, 3) in one view of an input."""
+    middle = _window(model) // 2
+    if isinstance(model, Recognizer3D):
+        frames = inputs[0].transpose(0, 1)  # (1, 3, t, h, w)
+    elif inputs.dim() == 5:
+        frames = inputs[:, :, middle]  # (t, 3, k, h, w)
+    else:
+        frames = inputs[middle :: _window(model)]  # (t * k, 3, h, w)
+    return frames.permute(0, 2, 3, 1)

@@ -1,0 +1,76 @@
+"""Grad-CAM of every layout of inputs and features."""
+
+import pytest
+import torch
+from mmaction.utils import GradCAM
+
+from mmtemporal.visualization.grad_cam import default_layer, enlarge, grad_cam
+
+
+@pytest.mark.parametrize('layer', ['backbone.layer2.1.relu', 'backbone.layer4.1.relu'])
+def test_equal_to_the_stock_one(networks, layer):
+    network = networks('TANet')
+    clip = network.clips[0]
+    average = network.model.cls_head.average_clips
+    heat = enlarge(grad_cam(network.model, clip.data, layer), *clip.frames.shape[:3])
+    stock = GradCAM(network.model, layer.replace('.', '/'))
+    try:
+        expected, _ = stock._calculate_localization_map(clip.data, use_labels=False)
+    finally:
+        network.model.cls_head.average_clips = average
+        module = network.model.get_submodule(layer)
+        module._forward_hooks.clear()
+        module._backward_hooks.clear()
+    torch.testing.assert_close(heat, expected[0])
+    assert heat.std() > 0.05
+
+
+@pytest.mark.parametrize('name', ['TIN', 'TDN', 'TAda2D'])
+def test_behind_the_last_block(name, networks):
+    """There, the gradient of a score is the row of the classifier."""
+    network = networks(name)
+    model, clip = network.model, network.clips[0]
+    inputs = model.data_preprocessor(clip.data)['inputs']
+    with torch.no_grad():
+        maps = model(inputs, stage='backbone')
+        scores = model(inputs, stage='head')
+    if maps.dim() == 5:
+        maps = maps[0].transpose(0, 1)
+    row = model.cls_head.fc_cls.weight[scores.argmax()].detach()
+    expected = torch.einsum('tchw,c->thw', maps, row).relu()
+    heat = grad_cam(model, clip.data, default_layer(model))
+    torch.testing.assert_close(heat / heat.max(), expected / expected.max())
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+def test_frozen_networks(networks):
+    model, clip = networks('TIN').model, networks('TIN').clips[0]
+    expected = grad_cam(model, clip.data, 'backbone.layer3')
+    model.requires_grad_(False)
+    try:
+        frozen = grad_cam(model, clip.data, 'backbone.layer3')
+    finally:
+        model.requires_grad_(True)
+    torch.testing.assert_close(frozen, expected)
+
+
+@pytest.mark.parametrize(
+    ('layer', 'match'),
+    [
+        ('backbone.layer9', 'the model has no layer backbone.layer9'),
+        ('cls_head', 'needs maps, which cls_head does not give'),
+        ('cls_head.loss_cls', 'cls_head.loss_cls does not run'),
+    ],
+)
+def test_layers_without_maps(networks, layer, match):
+    network = networks('TANet')
+    with pytest.raises(ValueError, match=match):
+        grad_cam(network.model, network.clips[0].data, layer)
+
+
+def test_maps_of_one_pixel(networks):
+    network = networks('TAdaConvNeXtV2')
+    layer = default_layer(network.model)
+    assert layer == 'backbone.stages.3'
+    with pytest.raises(ValueError, match='have one pixel; choose a layer before it'):
+        grad_cam(network.model, network.clips[0].data, layer)

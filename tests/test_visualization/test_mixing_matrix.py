@@ -1,0 +1,91 @@
+"""A matrix times the frames is what the layer makes of them."""
+
+import pytest
+import torch
+from parity import build_recognizer
+from torch import nn
+
+from mmtemporal.models.layers import TAM, TemporalInterlace, TemporalShift
+from mmtemporal.visualization.mixing_matrix import (
+    mixes_frames,
+    mixing_matrix,
+    taps_to_matrix,
+)
+
+T = 6
+N = 2
+C = 16
+LAYERS = {
+    **{
+        variant: lambda variant=variant: TAM(C, T, variant=variant)
+        for variant in ('tam', 'reversed', 'global', 'local', 'global_se', 'pool')
+    },
+    'five taps': lambda: TAM(C, T, adaptive_kernel_size=5),
+    'interlacing': lambda: TemporalInterlace(C, T),
+    'far': lambda: TemporalInterlace(C, T, offset_scale=T, reverse=False),
+    'shift': lambda: TemporalShift(C, T),
+}
+
+
+def multiply(matrix, x):
+    """Applies (n, g, t, t) to the channels (n * t, c) of which it has runs."""
+    frames = x.unflatten(0, (N, T))
+    runs = frames.unflatten(2, (matrix.size(1), -1))
+    mixed = torch.einsum('ngts,nsgrhw->ntgrhw', matrix.expand(N, -1, -1, -1), runs)
+    return mixed.reshape(x.shape)
+
+
+@pytest.fixture
+def x():
+    return torch.randn(N * T, C, 3, 5, dtype=torch.float64)
+
+
+@pytest.mark.parametrize('kind', LAYERS)
+def test_matrix_gives_the_output(kind, x):
+    layer = LAYERS[kind]().double().eval()
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter)
+    assert mixes_frames(layer)
+    moved = getattr(layer, 'num_moved', C)
+    with torch.no_grad():
+        out, matrix = layer(x), mixing_matrix(layer, x)
+    assert matrix.shape[2:] == (T, T)
+    torch.testing.assert_close(multiply(matrix, x[:, :moved]), out[:, :moved])
+    assert torch.equal(x[:, moved:], out[:, moved:])
+    assert (matrix - torch.eye(T)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize('separate_norm', [True, False])
+def test_matrix_of_the_aggregation_of_tada2d(separate_norm):
+    backbone = dict(depth=18, num_segments=T, separate_norm=separate_norm)
+    network = build_recognizer('tada2d_r50', backbone=backbone, cls_head=None).backbone
+    module = network.layer1[0].conv1.double().eval()
+    for norm in module.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            for value in (norm.weight, norm.bias, norm.running_mean):
+                nn.init.normal_(value)
+            nn.init.uniform_(norm.running_var, 0.5, 2)
+    module.relu = nn.Identity()
+    frames = torch.randn(N * T, 64, 4, 4, dtype=torch.float64)
+    with torch.no_grad():
+        convolved, out = module.conv(frames), module(frames)
+        matrix = mixing_matrix(module, frames)
+        module.conv = nn.Identity()
+        shift = module(torch.zeros_like(convolved))
+    torch.testing.assert_close(multiply(matrix, convolved) + shift, out)
+    # One matrix a channel, for all clips.
+    assert matrix.shape == (1, 64, T, T)
+
+
+def test_what_no_matrix_describes():
+    assert not mixes_frames(TAM(C, T, variant='conv'))
+    backbone = dict(depth=18, num_segments=T, aggregation='mix')
+    network = build_recognizer('tada2d_r50', backbone=backbone, cls_head=None).backbone
+    assert not mixes_frames(network.layer1[0].conv1)
+    assert not mixes_frames(nn.Conv2d(1, 1, 1))
+
+
+def test_taps_beyond_the_clip_are_left_out():
+    taps = torch.arange(1.0, 6)[None, :, None, None]
+    expected = torch.tensor([[3.0, 4, 5], [2, 3, 4], [1, 2, 3]])
+    assert torch.equal(taps_to_matrix(taps, 3)[0, 0], expected)
