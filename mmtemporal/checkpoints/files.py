@@ -49,7 +49,7 @@ def _check_file(path: Path) -> None:
 def _explain(path: Path, error: Exception) -> str:
     """Says why torch refused a file."""
     # What torch tells depends on its version; the first name is always in the error.
-    names = re.findall(r'GLOBAL ([\w.]+)', str(error))[:1]
+    names = re.findall(r'(?:GLOBAL|Unsupported class) ([\w.]+)', str(error))[:1]
     if not names:
         return f'{path} is damaged or no checkpoint of torch'
     try:

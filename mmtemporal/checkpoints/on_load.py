@@ -1,13 +1,12 @@
 """Lets mmengine load the authors' checkpoints as they are."""
 
-import sys
 from functools import wraps
-from importlib.abc import MetaPathFinder
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Callable
 
 from mmengine.logging import print_log
+
+from mmtemporal.compat.on_import import change_module
 
 from .convert import convert, find_tensors, recognise
 
@@ -23,28 +22,7 @@ def accept_foreign_files() -> None:
     import of its runner, which is slow and needs OpenCV. A second call changes
     nothing.
     """
-    if _LOADERS in sys.modules:
-        _replace_loaders(sys.modules[_LOADERS])
-    elif not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _AfterImport())
-
-
-class _AfterImport(MetaPathFinder):
-    """Replaces the loaders as soon as they are there."""
-
-    def find_spec(self, fullname, path=None, target=None):
-        if fullname != _LOADERS:
-            return None
-        sys.meta_path.remove(self)
-        spec = find_spec(fullname)
-        run = spec.loader.exec_module
-
-        def run_and_replace(module: ModuleType) -> None:
-            run(module)
-            _replace_loaders(module)
-
-        spec.loader.exec_module = run_and_replace
-        return spec
+    change_module(_LOADERS, _replace_loaders)
 
 
 def _replace_loaders(module: ModuleType) -> None:

@@ -6,7 +6,8 @@ does not show the symptom is left as it is.
 """
 
 from .amp import allow_amp_on_cpu, cast_half_scores
-from .checkpoints import allow_training_checkpoints
+from .checkpoints import allow_training_checkpoints, read_urls_safely
+from .datasets import name_failing_samples, name_malformed_lines
 from .distributed import init_dist_on_cpu, wrap_ddp_on_cpu
 from .evaluation import restore_trapz
 from .imports import (
@@ -16,6 +17,8 @@ from .imports import (
     silence_mmcv_lite,
     stub_drn,
 )
+from .views import name_wrong_views
+from .writing import remove_old_checkpoints_last, replace_whole_files
 
 __all__ = [
     'add_config_scope',
@@ -26,6 +29,12 @@ __all__ = [
     'cast_half_scores',
     'disable_multimodal_without_timm',
     'init_dist_on_cpu',
+    'name_failing_samples',
+    'name_malformed_lines',
+    'name_wrong_views',
+    'read_urls_safely',
+    'remove_old_checkpoints_last',
+    'replace_whole_files',
     'restore_trapz',
     'silence_mmcv_lite',
     'stub_drn',
@@ -46,6 +55,12 @@ def apply():
     add_config_scope()
     restore_trapz()
     allow_training_checkpoints()
+    read_urls_safely()
     init_dist_on_cpu()
     wrap_ddp_on_cpu()
     allow_amp_on_cpu()
+    replace_whole_files()
+    remove_old_checkpoints_last()
+    name_failing_samples()
+    name_malformed_lines()
+    name_wrong_views()

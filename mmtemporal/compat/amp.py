@@ -9,7 +9,10 @@ from mmengine.utils import apply_to
 
 def _disabled_scaler(**kwargs):
     """Build a gradient scaler that does nothing, as bfloat16 needs none."""
-    return torch.amp.GradScaler('cpu', **{**kwargs, 'enabled': False})
+    kwargs['enabled'] = False
+    if hasattr(torch.amp, 'GradScaler'):  # torch 2.3
+        return torch.amp.GradScaler('cpu', **kwargs)
+    return torch.cuda.amp.GradScaler(**kwargs)
 
 
 def allow_amp_on_cpu():

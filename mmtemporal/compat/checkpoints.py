@@ -1,10 +1,16 @@
-"""Fix for loading mmengine checkpoints with the safe loader of torch."""
+"""Fixes for loading mmengine checkpoints with the safe loader of torch."""
+
+import functools
+from pickle import UnpicklingError
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.utils import digit_version
 
+from .on_import import change_module
+
+LOADERS = 'mmengine.runner.checkpoint'
 # What the objects in a checkpoint refer to, by the name of their class.
 METHODS = {
     'HistoryBuffer': ('min', 'max', 'mean', 'current'),
@@ -35,7 +41,7 @@ def allow_training_checkpoints():
 
     def get_method(owner, name):
         if owner not in classes or name not in METHODS[owner.__name__]:
-            raise AttributeError(
+            raise UnpicklingError(
                 f'a checkpoint may only refer to {METHODS}, got {name!r} of {owner!r}'
             )
         return getattr(owner, name)
@@ -59,3 +65,22 @@ def allow_training_checkpoints():
         ]
     )
     return True
+
+
+def _read_urls_as_files(module):
+    # None stands for the default of torch.load.
+    module.load_url = functools.partial(module.load_url, weights_only=None)
+
+
+def read_urls_safely():
+    """Let a checkpoint from a URL be read in torch's safe mode, as one from a file is.
+
+    Symptom: none that shows; ``load_from``, ``init_cfg`` and ``pretrained`` run a
+    program that is in the file behind a URL, of ``torchvision://`` too.
+    Cause: mmengine reads URLs by a function of ``torch.hub`` that leaves the safe
+    mode, unlike ``torch.load`` since 2.6.
+    Acts when: torch is 2.6 or newer.
+    """
+    if digit_version(torch.__version__) < digit_version('2.6.0'):
+        return False
+    return change_module(LOADERS, _read_urls_as_files)

@@ -1,11 +1,10 @@
 """Fix for a metric that uses what numpy has removed."""
 
-import sys
-from importlib.abc import MetaPathFinder
-from importlib.machinery import PathFinder, SourceFileLoader
 from types import ModuleType
 
 import numpy as np
+
+from .on_import import change_module
 
 ACCURACY = 'mmaction.evaluation.functional.accuracy'
 
@@ -21,22 +20,6 @@ def _restore(module):
     module.np = _Numpy('numpy')
 
 
-class _AccuracyLoader(SourceFileLoader):
-    def exec_module(self, module):
-        super().exec_module(module)
-        _restore(module)
-
-
-class _AccuracyFinder(MetaPathFinder):
-    """Find the one module as usual, and have :func:`_restore` called on it."""
-
-    def find_spec(self, fullname, path=None, target=None):
-        spec = PathFinder.find_spec(fullname, path) if fullname == ACCURACY else None
-        if spec is not None:
-            spec.loader = _AccuracyLoader(fullname, spec.origin)
-        return spec
-
-
 def restore_trapz():
     """Let ``ANetMetric`` compute the area under its recall curve.
 
@@ -48,9 +31,4 @@ def restore_trapz():
     """
     if hasattr(np, 'trapz') or not hasattr(np, 'trapezoid'):
         return False
-    if any(isinstance(finder, _AccuracyFinder) for finder in sys.meta_path):
-        return False
-    sys.meta_path.insert(0, _AccuracyFinder())
-    if ACCURACY in sys.modules:
-        _restore(sys.modules[ACCURACY])
-    return True
+    return change_module(ACCURACY, _restore)

@@ -1,5 +1,13 @@
 """Training. The registry imports this when its first class is built."""
 
+from .check_annotations_hook import CheckAnnotationsHook
+from .exact_resume_hook import ExactResumeHook
 from .grouped_constructor import GroupedOptimWrapperConstructor
+from .statistics_hook import TemporalStatisticsHook
 
-__all__ = ['GroupedOptimWrapperConstructor']
+__all__ = [
+    'CheckAnnotationsHook',
+    'ExactResumeHook',
+    'GroupedOptimWrapperConstructor',
+    'TemporalStatisticsHook',
+]

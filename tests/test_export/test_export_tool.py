@@ -154,6 +154,18 @@ def test_formats_of_torch(kind, tool, tdn, video, tmp_path):
     torch.testing.assert_close(both[1:], one, rtol=1e-4, atol=1e-4)
 
 
+def test_other_frames_and_size(tool, tdn, video, tmp_path, capsys):
+    out = tmp_path / 'model.pt'
+    run(
+        *(tool, tdn, out, '--format', 'torchscript', '--check', video),
+        *('--frames', '6', '--size', '44'),
+    )
+    assert 'input: frames (batch, 30, 3, 44, 44), float32' in capsys.readouterr().out
+    with torch.no_grad():
+        scores = FORMATS['torchscript'].open(out)(torch.randn(3, 30, 3, 44, 44))
+    assert scores.shape == (3, 8)
+
+
 @pytest.fixture(scope='module')
 def exported(tool, tdn, video, tmp_path_factory):
     """TDN with everything that the tool can do to an ONNX file."""

@@ -1,0 +1,45 @@
+"""Changes modules of other packages when they are imported, and imports none itself."""
+
+import sys
+from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
+
+_asked = set()
+
+
+class _Finder(MetaPathFinder):
+    """Finds one module as the others do, and has it changed."""
+
+    def __init__(self, name, change):
+        self.name = name
+        self.change = change
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != self.name:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(fullname)
+        run = spec.loader.exec_module
+
+        def run_and_change(module):
+            run(module)
+            self.change(module)
+
+        spec.loader.exec_module = run_and_change
+        return spec
+
+
+def change_module(name, change):
+    """Call ``change(module)`` now if the module is there, else once it is imported.
+
+    Returns:
+        Whether it was asked for the first time.
+    """
+    if (name, change) in _asked:
+        return False
+    _asked.add((name, change))
+    if name in sys.modules:
+        change(sys.modules[name])
+    else:
+        sys.meta_path.insert(0, _Finder(name, change))
+    return True

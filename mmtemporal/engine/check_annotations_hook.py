@@ -1,0 +1,127 @@
+"""Looking at lists of videos before anything is trained or tested on them."""
+
+import logging
+from collections.abc import Iterable
+from typing import Optional
+
+from mmengine.dataset import BaseDataset
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop, Runner
+from torch import nn
+
+from mmtemporal.checks import check_choice, check_whole
+from mmtemporal.compat.datasets import get_place
+from mmtemporal.datasets.annotations import find_mistakes, get_parts
+from mmtemporal.registry import HOOKS
+
+
+class _Refuse:
+    """Stands in for ``prepare_data``, and gives up samples so that others are drawn."""
+
+    def __init__(self, dataset: BaseDataset, samples: Iterable[int]) -> None:
+        self.dataset = dataset
+        self.samples = frozenset(samples)
+
+    def __call__(self, idx: int) -> Optional[dict]:
+        if idx in self.samples:
+            return None
+        return type(self.dataset).prepare_data(self.dataset, idx)
+
+
+@HOOKS.register_module()
+class CheckAnnotationsHook(Hook):
+    """Checks the lists of videos before training, validation and testing.
+
+    It looks for labels that are no class of ``model.cls_head``, lines without a
+    label or a file name, files that are not there, lines that occur twice, and files
+    with two labels. Mistakes stop the run with an error that counts them and names
+    the first lines and files.
+
+    With ``training='skip'`` those in the training data are logged as a warning, and
+    samples drawn at random stand in for them. Of equal lines the first one is kept,
+    of files with two labels none. Validation and testing stop in any case, except
+    that a list for testing may have no labels at all.
+
+    Lists of 200,000 videos take seconds. Data sets of one label or several a video
+    are checked, within the wrappers of mmengine; others are left alone.
+
+    ::
+
+        custom_hooks = [dict(type='mmtemporal.CheckAnnotationsHook', training='skip')]
+
+    Args:
+        training: ``'stop'`` or ``'skip'``, for mistakes in the training data.
+        files: Whether to look for the files. Turn it off where they are not on a
+            disk, or listing their folders takes long.
+        num_named: Number of mistakes that messages describe.
+
+    Raises:
+        ValueError: When run, if there are mistakes.
+    """
+
+    def __init__(
+        self, training: str = 'stop', files: bool = True, num_named: int = 10
+    ) -> None:
+        check_choice('CheckAnnotationsHook.training', training, ('stop', 'skip'))
+        check_whole('CheckAnnotationsHook.num_named', num_named)
+        self.training = training
+        self.files = files
+        self.num_named = num_named
+        self.checked: list[BaseDataset] = []
+
+    def before_train(self, runner: Runner) -> None:
+        self._check(runner, runner.train_dataloader, skip=self.training == 'skip')
+        if runner.val_loop is not None:
+            self.before_val(runner)
+
+    def before_val(self, runner: Runner) -> None:
+        self._check(runner, runner.val_dataloader)
+
+    def before_test(self, runner: Runner) -> None:
+        self._check(runner, runner.test_dataloader, unlabelled=True)
+
+    def _check(self, runner, dataloader, skip=False, unlabelled=False) -> None:
+        num_classes = _get_num_classes(runner.model)
+        for dataset in get_parts(dataloader.dataset):
+            if any(dataset is other for other in self.checked):
+                continue
+            self.checked.append(dataset)
+            mistakes = find_mistakes(
+                dataset, num_classes, unlabelled=unlabelled, files=self.files
+            )
+            if not mistakes:
+                continue
+            text = self._describe(dataset, mistakes)
+            if not skip:
+                raise ValueError(text)
+            if len(mistakes) == len(dataset):
+                raise ValueError(f'{text}\nNone is left to train on.')
+            print_log(
+                f'{text}\nOther samples are drawn in their place.',
+                logger='current',
+                level=logging.WARNING,
+            )
+            dataset.prepare_data = _Refuse(dataset, mistakes)
+            _restart(runner.train_loop)
+
+    def _describe(self, dataset: BaseDataset, mistakes: dict[int, str]) -> str:
+        named = sorted(mistakes)[: self.num_named]
+        lines = [f'{get_place(dataset, i)}: {mistakes[i]}' for i in named]
+        if len(mistakes) > len(named):
+            lines.append(f'and {len(mistakes) - len(named)} more')
+        count = f'{len(mistakes)} of the {len(dataset)} samples'
+        return '\n  '.join([f'{count} of {dataset.ann_file} are wrong:', *lines])
+
+
+def _restart(loop: BaseLoop) -> None:
+    """Starts workers anew that have begun to read the data set as it was before."""
+    if hasattr(loop, 'dataloader_iterator'):  # IterBasedTrainLoop
+        loop.dataloader._iterator = None  # which persistent workers belong to
+        loop.dataloader_iterator = type(loop.dataloader_iterator)(loop.dataloader)
+
+
+def _get_num_classes(model: nn.Module) -> Optional[int]:
+    model = model.module if is_model_wrapper(model) else model
+    return getattr(getattr(model, 'cls_head', None), 'num_classes', None)

@@ -1,0 +1,245 @@
+"""Videos that are broken, cut off, missing, very short, or of odd sizes."""
+
+import pytest
+from mmaction.datasets import VideoDataset
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mutated_videos import (
+    draw_numbered,
+    mutate_index,
+    read_number,
+    write,
+)
+from stock_config import METHODS, SIZE, T, small_config
+from torch.utils.data import DataLoader
+
+from mmtemporal.datasets import make_motion_clips
+from mmtemporal.datasets.transforms import (
+    SkipBroken,
+    skip_broken,
+)
+
+READ = [
+    dict(type='SampleFrames', clip_len=1, num_clips=T, test_mode=True),
+    dict(type='DecordDecode'),
+]
+STOCK = [dict(type='DecordInit'), *READ]
+STRICT = [dict(type='mmtemporal.StrictDecordInit'), *READ]
+# Frames, height and width. Decord itself fails for some widths below 96, such as 72.
+ODD_SIZES = {
+    'one_frame': (1, 64, 64),
+    'two_frames': (2, 48, 64),
+    'odd': (9, 33, 47),
+    'portrait': (7, 161, 91),
+    'tiny': (12, 20, 28),
+    'wide': (6, 16, 200),
+}
+
+
+@pytest.fixture(autouse=True, scope='module')
+def stock_names():
+    init_default_scope('mmaction')
+
+
+@pytest.fixture
+def warned(monkeypatch):
+    texts = []
+    log = lambda text, logger, level: texts.append(text)  # noqa: E731
+    monkeypatch.setattr(skip_broken, 'print_log', log)
+    return texts
+
+
+@pytest.fixture(scope='module')
+def data_root(tmp_path_factory):
+    """Clips in which training meets every kind of broken and of unusual video."""
+    root = tmp_path_factory.mktemp('data') / 'motion_clips'
+    make_motion_clips(root, num_train=16, num_val=8, size=SIZE, num_frames=8)
+    lines = (root / 'train.txt').read_text().splitlines()
+    for name, shape in ODD_SIZES.items():
+        write(root / f'{name}.avi', draw_numbered(*shape), 'MJPG')
+        lines.append(f'{name}.avi 0')
+    data = (root / 'val/000000.mp4').read_bytes()
+    (root / 'cut.mp4').write_bytes(data[:-100])
+    (root / 'empty.mp4').touch()
+    (root / 'folder.mp4').mkdir()
+    broken = ('cut.mp4', 'empty.mp4', 'folder.mp4', 'missing.mp4')
+    lines.extend(f'{name} 1' for name in broken)
+    (root / 'damaged.txt').write_text('\n'.join(lines))
+    return root
+
+
+# ---------------------------------------------------------------- testing
+
+
+def make_dataset(folder, lines, pipeline, **kwargs):
+    (folder / 'list.txt').write_text('\n'.join(lines))
+    return VideoDataset(
+        ann_file=str(folder / 'list.txt'),
+        data_prefix=dict(video=str(folder)),
+        pipeline=pipeline,
+        serialize_data=False,  # which takes a second
+        **kwargs,
+    )
+
+
+@pytest.mark.parametrize('name', ['cut', 'empty', 'folder', 'missing'])
+@pytest.mark.parametrize('pipeline', [STOCK, STRICT], ids=['stock', 'strict'])
+def test_errors_name_file_and_line(data_root, tmp_path, pipeline, name):
+    lines = [f'{data_root}/one_frame.avi 0', f'{data_root}/{name}.mp4 0']
+    dataset = make_dataset(tmp_path, lines, pipeline, test_mode=True)
+    with pytest.raises(RuntimeError) as caught:
+        dataset[1]
+    assert f'{name}.mp4 (line 2 of {tmp_path}/list.txt) cannot be' in str(caught.value)
+    assert caught.value.__cause__ is not None
+
+
+def test_testing_skips_nothing(data_root, tmp_path, warned):
+    pipeline = [SkipBroken(transforms=STRICT)]
+    dataset = make_dataset(tmp_path, [f'{data_root}/cut.mp4 0'], pipeline)
+    dataset.test_mode = True
+    with pytest.raises(RuntimeError, match=r'cut\.mp4 \(line 1 of .*take it out'):
+        dataset[0]
+    assert len(warned) == 1
+
+
+def test_a_part_of_a_list_has_no_lines(data_root, tmp_path):
+    lines = [f'{data_root}/one_frame.avi 0', f'{data_root}/empty.mp4 0']
+    dataset = make_dataset(tmp_path, lines, STOCK, test_mode=True, indices=[1])
+    with pytest.raises(RuntimeError, match=r'empty\.mp4 \(sample 0 \(counted from 0\)'):
+        dataset[0]
+
+
+def load(dataset):
+    loader = DataLoader(dataset, num_workers=1, collate_fn=pseudo_collate)
+    return list(loader)
+
+
+def test_workers_hand_the_name_on(data_root, tmp_path):
+    dataset = make_dataset(tmp_path, [f'{data_root}/cut.mp4 0'], STRICT, test_mode=True)
+    with pytest.raises(RuntimeError, match=r'cut\.mp4 \(line 1 of '):
+        load(dataset)
+
+
+def test_stock_reader_dies_where_the_strict_one_fails(tmp_path):
+    """An index that points past the end; it is the reason not to read from memory."""
+    data = write(tmp_path / 'video.mp4', draw_numbered(12, 32, 64)).read_bytes()
+    data = dict(mutate_index(data))['index_data_past_the_end']
+    (tmp_path / 'video.mp4').write_bytes(data)
+    for pipeline, message in (
+        (STOCK, 'worker.* (killed|exited)'),
+        (STRICT, r'video\.mp4'),
+    ):
+        dataset = make_dataset(tmp_path, ['video.mp4 0'], pipeline, test_mode=True)
+        with pytest.raises(RuntimeError, match=message):
+            load(dataset)
+
+
+# ---------------------------------------------------------------- training
+
+
+def test_every_file_is_named_once_and_counted(data_root, warned):
+    skip = SkipBroken(transforms=STRICT)
+    for name in ('cut', 'empty', 'cut', 'missing', 'empty'):
+        assert skip(dict(filename=f'{data_root}/{name}.mp4', start_index=0)) is None
+    assert [text.split(' is broken')[0] for text in warned] == [
+        f'{data_root}/{name}.mp4' for name in ('cut', 'empty', 'missing')
+    ]
+    assert 'ValueError' in warned[0] and 'is cut off' in warned[0]
+    assert 'FileNotFoundError' in warned[2]
+    assert [f'({i} broken so far' in warned[i - 1] for i in (1, 2, 3)] == [True] * 3
+
+
+def test_training_stops_when_much_is_broken(tmp_path, warned):
+    lines = [f'{i}.mp4 0' for i in range(30)]
+    pipeline = [SkipBroken(transforms=STRICT)]
+    dataset = make_dataset(tmp_path, lines, pipeline)
+    with pytest.raises(RuntimeError, match=r'6 of the .*max_broken=0\.1.*data_prefix'):
+        dataset[0]
+    assert len(warned) == 5
+
+
+def test_the_limit_is_a_share_of_what_was_read(warned):
+    def read(results):
+        if results['filename'].startswith('bad'):
+            raise OSError('cannot be read')
+        return results
+
+    skip = SkipBroken(transforms=[read], max_broken=0.02)
+    assert skip(dict(filename='bad0')) is None
+    for i in range(98):
+        assert skip(dict(filename=f'good{i}'))
+    assert skip(dict(filename='bad1')) is None
+    with pytest.raises(RuntimeError, match=r'^3 of the 101 videos'):
+        skip(dict(filename='bad2'))
+
+
+@pytest.mark.parametrize('max_broken', [-0.1, '5', None])
+def test_wrong_limits(max_broken):
+    with pytest.raises(ValueError, match=r'SkipBroken\.max_broken'):
+        SkipBroken(transforms=STRICT, max_broken=max_broken)
+
+
+def run_config(data_root, work_dir, **val):
+    """Returns a training of a small TANet on the damaged list."""
+    cfg = small_config('TANet', data_root, workers=1)
+    train = cfg.train_dataloader.dataset
+    train.ann_file = str(data_root / 'damaged.txt')
+    opening = [dict(type='mmtemporal.StrictDecordInit'), *train.pipeline[1:3]]
+    train.pipeline = [
+        dict(type='mmtemporal.SkipBroken', transforms=opening),
+        *train.pipeline[3:],
+    ]
+    cfg.val_dataloader.dataset.update(val)
+    cfg.test_dataloader.dataset.update(val)
+    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=9)
+    cfg.work_dir = str(work_dir)
+    cfg.experiment_name = work_dir.name
+    return cfg
+
+
+def test_training_goes_on_and_testing_stops(data_root, tmp_path):
+    runner = Runner.from_cfg(run_config(data_root, tmp_path / 'trains'))
+    runner.train()
+    # 16 clips, 6 of odd sizes and 4 broken ones, whose places others have taken.
+    assert runner.iter == 7
+    (log,) = tmp_path.glob('trains/*/*.log')
+    log = log.read_text()
+    for name in ('cut', 'empty', 'folder', 'missing'):
+        assert log.count(f'{name}.mp4 is broken') == 1
+    assert not any(f'{name}.avi is broken' in log for name in ODD_SIZES)
+
+    ann_file = str(data_root / 'damaged.txt')
+    runner = Runner.from_cfg(
+        run_config(data_root, tmp_path / 'tests', ann_file=ann_file)
+    )
+    with pytest.raises(RuntimeError, match=r'/cut\.mp4 \(line 23 of .*damaged\.txt'):
+        runner.test()
+
+
+# ---------------------------------------------------------------- unusual videos
+
+
+@pytest.mark.parametrize('name', ODD_SIZES)
+def test_short_videos_of_odd_sizes_are_read(data_root, name):
+    t, h, w = ODD_SIZES[name]
+    file = str(data_root / f'{name}.avi')
+    results = Compose(STRICT)(dict(filename=file, start_index=0))
+    assert results['total_frames'] == t
+    assert results['original_shape'] == (h, w)
+    numbers = [read_number(frame) for frame in results['imgs']]
+    assert numbers == results['frame_inds'].tolist()
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_pipelines_take_short_videos_of_odd_sizes(data_root, name):
+    cfg = small_config(name, data_root)
+    frames = 5 * T if name == 'TDN' else T
+    for pipeline in (cfg.train_dataloader.dataset.pipeline, cfg.test_pipeline):
+        pipeline = Compose([STRICT[0], *pipeline[1:]])
+        for video in ODD_SIZES:
+            file = str(data_root / f'{video}.avi')
+            data = dict(filename=file, start_index=0, label=0, modality='RGB')
+            inputs = pipeline(data)['inputs']
+            assert inputs.shape[-2:] == (SIZE, SIZE)
+            assert inputs.numel() == frames * 3 * SIZE**2, video
