@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from mmtemporal.checkpoints.files import check_target
 from mmtemporal.checkpoints.fit import load_trained
 from mmtemporal.checkpoints.publish import input_shape
+from mmtemporal.datasets.class_names import read_class_names
 from mmtemporal.datasets.read_video import read_video
 from mmtemporal.export import (
     FORMATS,
@@ -108,17 +109,6 @@ def all_changes(args: argparse.Namespace) -> dict:
     return changes
 
 
-def read_classes(file: Optional[Path], number: int) -> Optional[list[str]]:
-    if file is None:
-        return None
-    classes = file.read_text(encoding='utf-8').splitlines()
-    if len(classes) != number:
-        raise ValueError(
-            f'{file} has {len(classes)} lines, but cls_head.num_classes={number}'
-        )
-    return classes
-
-
 # ------------------------------------------------------------------------- check
 
 
@@ -204,7 +194,9 @@ def export(args: argparse.Namespace) -> None:
     model = load_trained(
         args.config, args.checkpoint, all_changes(args), args.allow_pickle
     )
-    classes = read_classes(args.label_map, model.cls_head.num_classes)
+    classes = None
+    if args.label_map:
+        classes = read_class_names(args.label_map, model.cls_head.num_classes)
     view = view_of(model.cfg, args.normalise, classes)
     shape = input_shape(model.cfg)
     noise = noise_sample(ClipScores(model, shape, args.normalise), view)

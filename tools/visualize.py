@@ -14,6 +14,7 @@ from mmengine import DictAction
 from torch import nn
 
 from mmtemporal.checkpoints.fit import load_trained
+from mmtemporal.datasets.class_names import read_class_names
 from mmtemporal.visualization.clip import look_at
 from mmtemporal.visualization.figures import draw_cam, draw_figures, save_figures
 
@@ -80,21 +81,11 @@ def load_model(args: argparse.Namespace) -> nn.Module:
         raise ValueError(f'--device {args.device}: {error}') from error
 
 
-def read_class_names(args: argparse.Namespace, model: nn.Module) -> Optional[list]:
-    if args.label_map is None:
-        return None
-    names = args.label_map.read_text(encoding='utf-8').splitlines()
-    if len(names) != model.cls_head.num_classes:
-        raise ValueError(
-            f'{args.label_map} has {len(names)} lines, the model has '
-            f'{model.cls_head.num_classes} classes'
-        )
-    return names
-
-
 def run(args: argparse.Namespace) -> None:
     model = load_model(args)
-    names = read_class_names(args, model)
+    names = None
+    if args.label_map:
+        names = read_class_names(args.label_map, model.cls_head.num_classes)
     clips = []
     for video in args.video:
         clips.append(look_at(model, video, names))

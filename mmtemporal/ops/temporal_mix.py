@@ -67,8 +67,9 @@ def temporal_mix(
 
 def _check_taps(taps: Tensor, frames: Tensor, num_channels: int) -> None:
     n, t = frames.shape[:2]
+    # Not `size in (1, full)`, which torch 2.6 does not trace for symbolic sizes.
     fits = taps.dim() == 4 and all(
-        size in (1, full) for size, full in zip(taps.shape[::2], (n, t))
+        size == 1 or size == full for size, full in zip(taps.shape[::2], (n, t))
     )
     if not fits or taps.size(1) % 2 == 0 or num_channels % taps.size(3):
         raise ValueError(

@@ -102,7 +102,7 @@ def test_several_views_and_names_of_classes(networks, videos, tmp_path, capsys):
     assert f'{videos[0]}: 2 views in testing, drawn is the first' in said
     names.write_text('a\nb')
     options = ['--label-map', names, '--force']
-    match = 'names.txt has 2 lines, the model has 8'
+    match = 'names.txt has 2 lines, but cls_head.num_classes=8'
     refuse(match, network, tmp_path, videos[0], options=options)
 
 
