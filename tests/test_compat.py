@@ -173,7 +173,6 @@ def test_add_config_scope(monkeypatch, tmp_path):
 # Two of two actions are found by the first of 100 proposals a video, at every IoU.
 AREA = """
 from mmaction.evaluation import average_recall_at_avg_proposals
-import mmengine
 import numpy as np
 truth = {name: np.array([[0, 1, 0]]) for name in 'ab'}
 proposals = {name: np.array([[0, 1, 0.9]] + 99 * [[2, 3, 0.1]]) for name in 'ab'}

@@ -26,7 +26,7 @@ def write_video(path: Path, frames: np.ndarray) -> None:
     if not writer.isOpened():
         raise RuntimeError(
             f'OpenCV {cv2.__version__} cannot write {CODEC} video to {path}; install '
-            'a wheel of opencv-python-headless (or opencv-python), version 4.13 or newer'
+            'opencv-python-headless>=4.13 (or opencv-python)'
         )
     for frame in frames:
         writer.write(frame)
