@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import torch
+from mmengine.utils import digit_version
 from torch import Tensor, nn
 
 from .view import View
@@ -40,6 +41,11 @@ def require(name: str) -> ModuleType:
 
 def write_onnx(module: nn.Module, frames: Tensor, view: View, file: Path) -> None:
     """Writes an ONNX model; needs torch 2.6 or newer, onnx and onnxscript."""
+    if digit_version(torch.__version__) < digit_version('2.6'):
+        raise ImportError(
+            f'ONNX files need torch 2.6 or newer, got {torch.__version__}; '
+            'torchscript works with older ones'
+        )
     onnx = require('onnx')
     require('onnxscript')
     program = _export(module, frames)

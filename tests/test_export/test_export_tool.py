@@ -242,6 +242,13 @@ def test_nothing_is_written_if_the_scores_differ(
     assert not list(tmp_path.iterdir())
 
 
+def test_old_torch_writes_no_onnx(tool, tdn, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, '__version__', '2.5.1')
+    with pytest.raises(SystemExit, match='need torch 2.6 or newer, got 2.5.1'):
+        run(tool, tdn, tmp_path / 'model.onnx')
+    assert not list(tmp_path.iterdir())
+
+
 def test_errors(tool, tdn, make_model, tmp_path, capsys):
     def refused(message, *options, model=tdn):
         with pytest.raises(SystemExit, match=f'^error: .*{message}'):
