@@ -8,6 +8,8 @@ mmtemporal.compat act only where they are not.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +37,20 @@ def import_or_skip(name: str) -> ModuleType:
             pytest.skip(f'{needed} is missing, tools/environment.sh would install it')
     _import_torchvision()
     return import_module(name)
+
+
+@contextmanager
+def hidden() -> Iterator[None]:
+    """Keeps processes that multiprocessing starts from seeing the libraries.
+
+    They get the search path of this one.
+    """
+    path = sys.path[:]
+    sys.path[:] = [folder for folder in path if not Path(folder).is_relative_to(FOLDER)]
+    try:
+        yield
+    finally:
+        sys.path[:] = path
 
 
 def _import_torchvision() -> None:

@@ -193,6 +193,7 @@ def run_config(data_root, work_dir, **val):
     cfg.val_dataloader.dataset.update(val)
     cfg.test_dataloader.dataset.update(val)
     cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=9)
+    cfg.custom_hooks = []  # the list is not checked beforehand
     cfg.work_dir = str(work_dir)
     cfg.experiment_name = work_dir.name
     return cfg

@@ -14,6 +14,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 from adapters import RESNET
+from host_libraries import hidden
 from mmengine import Config
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook, Hook
@@ -148,7 +149,8 @@ def train(cfg, ready=None, kill=None):
 
 def start(*args):
     child = CONTEXT.Process(target=train, args=args)
-    child.start()
+    with hidden():
+        child.start()
     return child
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from host_libraries import hidden
 from mmaction.structures import ActionDataSample
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
 from test_models.test_all_backbones import BACKBONES, build, clips
@@ -88,8 +89,9 @@ def run(rank, folder):
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp('two_processes')
     children = [CONTEXT.Process(target=run, args=(i, folder)) for i in range(PROCESSES)]
-    for child in children:
-        child.start()
+    with hidden():
+        for child in children:
+            child.start()
     for child in children:
         child.join()
         assert child.exitcode == 0
