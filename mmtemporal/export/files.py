@@ -31,8 +31,8 @@ def require(name: str) -> ModuleType:
         return import_module(name)
     except ImportError as error:
         raise ImportError(
-            f'ONNX files need onnx, onnxscript and onnxruntime: {error}; install them '
-            "by pip install 'mmtemporal[export]'"
+            f'ONNX files need onnx, onnxscript and onnxruntime: {error}; '
+            'pip install onnx onnxscript onnxruntime'
         ) from error
 
 
