@@ -18,7 +18,7 @@ from mmengine import Config
 from mmengine.logging import MMLogger
 
 from mmtemporal.analysis import count_multiply_adds
-from mmtemporal.checkpoints.publish import input_shape
+from mmtemporal.datasets.input_shape import input_shape
 
 FOLDER = Path(__file__).resolve().parents[1] / 'configs/recognition/temporal_adapter'
 BLOCK = re.compile(r'(<!-- adapter table -->\n).*?(<!-- end -->)', re.DOTALL)

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from mmtemporal.checkpoints.files import check_target
 from mmtemporal.checkpoints.fit import load_trained
-from mmtemporal.checkpoints.publish import input_shape
 from mmtemporal.datasets.class_names import read_class_names
+from mmtemporal.datasets.input_shape import input_shape
 from mmtemporal.datasets.read_video import read_video
 from mmtemporal.export import (
     FORMATS,
@@ -146,10 +146,25 @@ def video_sample(model: nn.Module, video: Path, normalise: bool) -> Sample:
     return Sample(frames, scores)
 
 
-def compare(run: Callable[[Tensor], Tensor], samples: list[Sample]) -> str:
+class Outcome(NamedTuple):
+    """What an exported network returned for a sample, and should return."""
+
+    scores: Tensor
+    expected: Tensor
+
+
+def run_all(
+    run: Callable[[Tensor], Tensor], groups: dict[str, list[Sample]]
+) -> dict[str, list[Outcome]]:
+    return {
+        name: [Outcome(run_in_turns(run, x), scores) for x, scores in samples]
+        for name, samples in groups.items()
+    }
+
+
+def compare(outcomes: list[Outcome]) -> str:
     """Tells how much an exported network differs."""
-    expected = torch.cat([sample.scores for sample in samples])
-    scores = torch.cat([run_in_turns(run, sample.frames) for sample in samples])
+    scores, expected = map(torch.cat, zip(*outcomes))
     same = (scores.argmax(1) == expected.argmax(1)).sum()
     return (
         f'by {(scores - expected).abs().max():.1e} at most, where scores reach '
@@ -164,13 +179,11 @@ def run_in_turns(run: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
         return torch.cat([run(batch) for batch in batches])
 
 
-def demand_equality(
-    run: Callable[[Tensor], Tensor], groups: dict[str, list[Sample]]
-) -> None:
-    for name, samples in groups.items():
-        for frames, scores in samples:
-            difference = (run_in_turns(run, frames) - scores).abs().max()
-            limit = TOLERANCE * max(1, scores.abs().max())
+def demand_equality(groups: dict[str, list[Outcome]]) -> None:
+    for name, outcomes in groups.items():
+        for scores, expected in outcomes:
+            difference = (scores - expected).abs().max()
+            limit = TOLERANCE * max(1, expected.abs().max())
             # Nothing is less than a NaN, so greater would not do.
             if not difference <= limit:
                 raise ValueError(
@@ -212,16 +225,14 @@ def export(args: argparse.Namespace) -> None:
         files = {name: Path(folder) / target.name for name, target in targets.items()}
         # With two views, because exporters take a size of one for a constant.
         kind.write(network, noise.frames[:2], view, files[''])
-        demand_equality(kind.open(files['']), groups)
+        outcomes = {'': run_all(kind.open(files['']), groups)}
+        demand_equality(outcomes[''])
         for name in args.variants:
             VARIANTS[name](files[''], files[name])
-        reports = {}
-        for name, file in files.items():
-            run = kind.open(file)
-            reports[name] = {key: compare(run, group) for key, group in groups.items()}
+            outcomes[name] = run_all(kind.open(files[name]), groups)
         for name, file in files.items():
             file.replace(targets[name])
-    describe(args, view, noise, targets, reports)
+    describe(args, view, noise, targets, outcomes)
 
 
 def describe(
@@ -229,7 +240,7 @@ def describe(
     view: View,
     sample: Sample,
     targets: dict[str, Path],
-    reports: dict[str, dict[str, str]],
+    outcomes: dict[str, dict[str, list[Outcome]]],
 ) -> None:
     opset = f', opset {OPSET}' if args.format == 'onnx' else ''
     pixels = 'RGB pixels' if args.normalise or not view.mean else 'normalised RGB'
@@ -239,8 +250,8 @@ def describe(
     print(f'output: scores (batch, {sample.scores.size(1)}), before the softmax')
     for name, target in targets.items():
         print(f'wrote {target}: {megabytes(target)}{opset}')
-        for group, report in reports[name].items():
-            print(f'  on {group} it differs from PyTorch {report}')
+        for group, found in outcomes[name].items():
+            print(f'  on {group} it differs from PyTorch {compare(found)}')
 
 
 def main(arguments: Optional[list] = None) -> None:

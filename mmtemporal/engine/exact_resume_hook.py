@@ -10,7 +10,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
-from ..registry import HOOKS
+from mmtemporal.registry import HOOKS
 
 VALIDATED = 'validated_epoch'
 

@@ -15,7 +15,7 @@ class ClipScores(nn.Module):
     Args:
         recognizer: An MMAction2 recognizer.
         shape: Shape of one of its inputs, (m, 3, h, w) or (m, 3, t, h, w), see
-            :func:`mmtemporal.checkpoints.publish.input_shape`.
+            :func:`mmtemporal.datasets.input_shape.input_shape`.
         normalise: Whether it takes pixels, and does to them what the recognizer's
             ``data_preprocessor`` does. Without, they are normalised already.
 

@@ -21,7 +21,7 @@ from .view import View
 # Of a file, the key of what is needed to feed it, as JSON.
 VIEW_KEY = 'mmtemporal_view'
 INPUT, OUTPUT = 'frames', 'scores'
-# The exporter's own. Lower ones lack the layer norm, higher ones need newer runtimes.
+# The one that the exporter writes by itself; higher ones need newer runtimes.
 OPSET = 18
 
 

@@ -25,7 +25,7 @@ def write_int8(source: Path, target: Path) -> None:
     """
     quantization = require('onnxruntime.quantization')
     with quiet():
-        # The CPU has kernels for convolutions of unsigned weights alone.
+        # Products of signed weights can overflow on x86 processors without VNNI.
         quantization.quantize_dynamic(
             source, target, weight_type=quantization.QuantType.QUInt8
         )

@@ -5,7 +5,7 @@ from typing import Optional
 
 from mmengine import Config
 
-from mmtemporal.checkpoints.publish import input_shape
+from mmtemporal.datasets.input_shape import input_shape
 
 # Samplers whose clip_len is the number of segments, a frame of each.
 _ONE_PER_SEGMENT = ('UniformSample', 'SampleSegments')

@@ -20,7 +20,8 @@ from mmengine.logging import MessageHub
 from mmengine.runner import load_checkpoint
 from torch import nn
 
-from mmtemporal.checkpoints.publish import input_shape, publish_checkpoint
+from mmtemporal.checkpoints.publish import publish_checkpoint
+from mmtemporal.datasets.input_shape import input_shape
 
 REPOSITORY = Path(__file__).parents[2]
 TOOL = REPOSITORY / 'tools' / 'publish_model.py'
