@@ -7,8 +7,8 @@ num_classes = 10
 
 _base_ = [
     '../../_base_/models/tanet_r50.py',
-    'mmaction::_base_/schedules/sgd_tsm_50e.py',
-    'mmaction::_base_/default_runtime.py',
+    '../../_base_/schedules/sgd_tsm_50e.py',
+    '../../_base_/default_runtime.py',
 ]
 
 # MMAction2's TANet, trained on Kinetics-400, needs no conversion. Its classifier has

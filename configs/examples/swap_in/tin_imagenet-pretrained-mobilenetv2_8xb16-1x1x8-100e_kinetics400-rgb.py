@@ -1,10 +1,7 @@
-# A config of MMAction2, and its host with another layer: TIN in place of TSM's shift.
+# MMAction2's recipe for TSM on MobileNetV2, with TIN in place of TSM's shift.
 _base_ = [
-    'mmaction::recognition/tsm/'
-    'tsm_imagenet-pretrained-mobilenetv2_8xb16-1x1x8-100e_kinetics400-rgb.py'
+    'tsn_imagenet-pretrained-r50_8xb8-1x1x8-50e_kinetics400-rgb.py',
 ]
-
-custom_imports = dict(imports=['mmtemporal'], allow_failed_imports=False)
 
 model = dict(
     backbone=dict(
@@ -14,5 +11,54 @@ model = dict(
         temporal=dict(type='TemporalInterlace'),
         # That of num_clips in SampleFrames, and of the head.
         num_segments=8,
-    )
+    ),
+    cls_head=dict(
+        _delete_=True,
+        type='TSMHead',
+        num_segments=8,
+        num_classes=400,
+        in_channels=1280,
+        spatial_type='avg',
+        consensus=dict(type='AvgConsensus', dim=1),
+        dropout_ratio=0.5,
+        init_std=0.001,
+        is_shift=True,
+        average_clips='prob',
+    ),
 )
+
+test_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames', clip_len=1, frame_interval=1, num_clips=8, test_mode=True
+    ),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='ThreeCrop', crop_size=256),
+    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='PackActionInputs'),
+]
+train_dataloader = dict(batch_size=16)
+val_dataloader = dict(batch_size=16)
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+
+train_cfg = dict(max_epochs=100)
+param_scheduler = [
+    dict(
+        type='MultiStepLR',
+        begin=0,
+        end=100,
+        by_epoch=True,
+        milestones=[40, 80],
+        gamma=0.1,
+    )
+]
+optim_wrapper = dict(
+    constructor='TSMOptimWrapperConstructor',
+    paramwise_cfg=dict(fc_lr5=True),
+    optimizer=dict(lr=0.02, weight_decay=2e-5),
+    clip_grad=dict(max_norm=20),
+)
+default_hooks = dict(checkpoint=dict(interval=3))
+# 8 GPUs with 16 clips each.
+auto_scale_lr = dict(base_batch_size=128)

@@ -1,9 +1,9 @@
 # The network to replace: a plain TSN, as a config of MMAction2 has it.
 _base_ = [
-    'mmaction::_base_/models/tsn_r50.py',
+    '../../_base_/models/tsn_r50.py',
     '../../_base_/datasets/kinetics400.py',
-    'mmaction::_base_/schedules/sgd_50e.py',
-    'mmaction::_base_/default_runtime.py',
+    '../../_base_/schedules/sgd_50e.py',
+    '../../_base_/default_runtime.py',
 ]
 
 # Here it only repairs the released MMAction2.

@@ -3,7 +3,7 @@ _base_ = [
     '../../_base_/models/tada2d_r50.py',
     '../../_base_/datasets/sthv1.py',
     '../../_base_/schedules/sgd_tada_64e.py',
-    'mmaction::_base_/default_runtime.py',
+    '../../_base_/default_runtime.py',
 ]
 
 model = dict(

@@ -2,7 +2,7 @@ _base_ = [
     '../../_base_/models/tadaconvnextv2_tiny.py',
     '../../_base_/datasets/kinetics400.py',
     '../../_base_/schedules/adamw_tada_100e.py',
-    'mmaction::_base_/default_runtime.py',
+    '../../_base_/default_runtime.py',
 ]
 
 model = dict(

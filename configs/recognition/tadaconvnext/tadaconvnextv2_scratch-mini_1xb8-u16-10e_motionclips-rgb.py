@@ -2,7 +2,7 @@ _base_ = [
     '../../_base_/models/tadaconvnextv2_tiny.py',
     '../../_base_/datasets/motion_clips_uniform.py',
     '../../_base_/schedules/adamw_5e.py',
-    'mmaction::_base_/default_runtime.py',
+    '../../_base_/default_runtime.py',
 ]
 
 # A size that learns the motion clips from scratch in minutes.

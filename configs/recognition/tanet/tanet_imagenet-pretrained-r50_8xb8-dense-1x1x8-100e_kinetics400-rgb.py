@@ -1,8 +1,8 @@
 _base_ = [
     '../../_base_/models/tanet_r50.py',
     '../../_base_/datasets/kinetics400.py',
-    'mmaction::_base_/schedules/sgd_tsm_100e.py',
-    'mmaction::_base_/default_runtime.py',
+    '../../_base_/schedules/sgd_tsm_100e.py',
+    '../../_base_/default_runtime.py',
 ]
 
 model = dict(

@@ -1,8 +1,8 @@
 _base_ = [
     '../../_base_/models/tdn_r50.py',
     '../../_base_/datasets/sthv1.py',
-    'mmaction::_base_/schedules/sgd_100e.py',
-    'mmaction::_base_/default_runtime.py',
+    '../../_base_/schedules/sgd_100e.py',
+    '../../_base_/default_runtime.py',
 ]
 
 model = dict(

@@ -1,7 +1,7 @@
 _base_ = [
-    'mmaction::_base_/models/slowfast_r50.py',
+    '../../_base_/models/slowfast_r50.py',
     '../../_base_/datasets/kinetics400.py',
-    'mmaction::_base_/default_runtime.py',
+    '../../_base_/default_runtime.py',
 ]
 
 custom_imports = dict(imports=['mmtemporal'], allow_failed_imports=False)

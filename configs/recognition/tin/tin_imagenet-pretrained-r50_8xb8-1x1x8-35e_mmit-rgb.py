@@ -1,8 +1,8 @@
 _base_ = [
     '../../_base_/models/tin_r50.py',
     '../../_base_/datasets/mmit.py',
-    'mmaction::_base_/schedules/sgd_50e.py',
-    'mmaction::_base_/default_runtime.py',
+    '../../_base_/schedules/sgd_50e.py',
+    '../../_base_/default_runtime.py',
 ]
 
 # The authors' second release, X-Temporal, with the loss that its page names.

@@ -2,7 +2,7 @@ _base_ = [
     '../../_base_/models/tin_r50.py',
     '../../_base_/datasets/motion_clips.py',
     '../../_base_/schedules/adamw_5e.py',
-    'mmaction::_base_/default_runtime.py',
+    '../../_base_/default_runtime.py',
 ]
 
 model = dict(

@@ -1,8 +1,8 @@
 _base_ = [
-    'mmaction::_base_/models/tsn_r50.py',
+    '../../_base_/models/tsn_r50.py',
     '../../_base_/datasets/motion_clips.py',
     '../../_base_/schedules/adamw_5e.py',
-    'mmaction::_base_/default_runtime.py',
+    '../../_base_/default_runtime.py',
 ]
 
 custom_imports = dict(imports=['mmtemporal'], allow_failed_imports=False)
