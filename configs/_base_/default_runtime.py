@@ -1,5 +1,5 @@
-# What MMAction2's own configs share. It stands here, as a checkout of MMAction2 has no
-# files that configs of others can inherit by name.
+# What MMAction2's own configs share, with two hooks of this package. It stands here,
+# as a checkout of MMAction2 has no files that configs of others can inherit by name.
 default_scope = 'mmaction'
 
 default_hooks = dict(
@@ -7,7 +7,11 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, save_best='auto'),
+    # docs/resume.md says what these two do.
+    checkpoint=dict(
+        type='mmtemporal.SafeCheckpointHook', interval=1, save_best='auto'
+    ),
+    resume_schedule=dict(type='mmtemporal.ResumeScheduleHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
 )

@@ -10,9 +10,11 @@ from typing import Optional
 from mmaction.datasets import RawframeDataset, VideoDataset
 from mmengine.dataset import BaseDataset, ClassBalancedDataset, RepeatDataset
 
+_BYTE_ORDER_MARK = '\ufeff'
+
 
 def get_parts(dataset: object) -> Iterator[BaseDataset]:
-    """Yields the data sets that wrappers of mmengine hold, or the data set itself."""
+    """Yield the data sets that wrappers of mmengine hold, or the data set itself."""
     if isinstance(dataset, (RepeatDataset, ClassBalancedDataset)):
         yield from get_parts(dataset.dataset)
     elif hasattr(dataset, 'datasets'):  # ConcatDataset
@@ -22,6 +24,25 @@ def get_parts(dataset: object) -> Iterator[BaseDataset]:
         yield dataset
 
 
+def get_place(dataset: BaseDataset, index: int) -> str:
+    """Return where a sample stands, as messages write it.
+
+    Only data sets with a sample in every line, none of them left out, know the line.
+    """
+    by_line = any(
+        type(dataset).load_data_list is kind.load_data_list
+        for kind in (VideoDataset, RawframeDataset)
+    )
+    if by_line and dataset._indices is None:
+        return f'line {index + 1} of {dataset.ann_file}'
+    return f'sample {index} (counted from 0) of {dataset.ann_file or "the data set"}'
+
+
+def get_file(info: dict) -> Optional[str]:
+    """Return the file or the folder of a sample, None if it has neither."""
+    return info.get('filename', info.get('frame_dir'))
+
+
 def find_mistakes(
     dataset: BaseDataset,
     num_classes: Optional[int],
@@ -29,12 +50,12 @@ def find_mistakes(
     unlabelled: bool = False,
     files: bool = True,
 ) -> dict[int, str]:
-    """Returns what is wrong with samples of a data set, by their index.
+    """Return what is wrong with samples of a data set, by their index.
 
     It finds labels that are no class, the label -1 that stock data sets give to
-    lines without a label, lines without a file name, files that are not there,
-    samples that occur twice (the first of them is right) and files with two labels
-    (all of them are wrong).
+    lines without a label, lines without a file name, a byte order mark in one, files
+    that are not there, samples that occur twice (the first of them is right) and
+    files with two labels (all of them are wrong).
 
     What has no label in this form, such as the boxes of AVA, is not looked at.
 
@@ -67,10 +88,6 @@ def _labels(info: dict) -> list:
     return label if isinstance(label, list) else [label]
 
 
-def _file(info: dict) -> Optional[str]:
-    return info.get('filename', info.get('frame_dir'))
-
-
 def _list_folder(folder: str) -> frozenset:
     try:
         return frozenset(os.listdir(folder or os.curdir))
@@ -79,12 +96,17 @@ def _list_folder(folder: str) -> frozenset:
 
 
 def _find_in_file(info: dict, list_folder) -> Optional[str]:
-    file = _file(info)
+    file = get_file(info)
     if file is None:  # skeletons, for one
         return None
     folder, name = osp.split(file)
     if not name:
         return f'there is no file name after {file!r}; is the line blank?'
+    if _BYTE_ORDER_MARK in file:
+        return (
+            f'{ascii(file)} begins with a byte order mark, as some editors put it '
+            'ahead of a text; save the list in UTF-8 without it'
+        )
     if list_folder is None or '://' in file:  # an address is not on a disk
         return None
     # The stock decoders take a name without an ending for that of an MP4 file.
@@ -98,19 +120,19 @@ def _find_in_labels(info: dict, num_classes: Optional[int]) -> Optional[str]:
     limit = float('inf') if num_classes is None else num_classes
     wrong = [label for label in labels if not 0 <= label < limit]
     if not labels or wrong == [-1]:
-        return f'{_file(info)} has no label'
+        return f'{get_file(info)} has no label'
     if wrong:
         classes = f'0 to {num_classes - 1}' if num_classes else '0 or greater'
-        return f'{_file(info)} has the label {wrong[0]}, expected {classes}'
+        return f'{get_file(info)} has the label {wrong[0]}, expected {classes}'
     return None
 
 
 def _find_repeated(infos: dict) -> dict[int, str]:
     groups = defaultdict(list)
     for i, info in infos.items():
-        if _file(info) is not None:
+        if get_file(info) is not None:
             # A folder of frames can hold several videos.
-            key = (_file(info), info.get('offset'), info.get('total_frames'))
+            key = (get_file(info), info.get('offset'), info.get('total_frames'))
             groups[key].append(i)
     mistakes = {}
     for (file, *_), group in groups.items():

@@ -3,11 +3,15 @@
 from .check_annotations_hook import CheckAnnotationsHook
 from .exact_resume_hook import ExactResumeHook
 from .grouped_constructor import GroupedOptimWrapperConstructor
+from .resume_schedule_hook import ResumeScheduleHook
+from .safe_checkpoint_hook import SafeCheckpointHook
 from .statistics_hook import TemporalStatisticsHook
 
 __all__ = [
     'CheckAnnotationsHook',
     'ExactResumeHook',
     'GroupedOptimWrapperConstructor',
+    'ResumeScheduleHook',
+    'SafeCheckpointHook',
     'TemporalStatisticsHook',
 ]

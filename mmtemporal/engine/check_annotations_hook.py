@@ -1,6 +1,7 @@
 """Looking at lists of videos before anything is trained or tested on them."""
 
 import logging
+import sys
 from collections.abc import Iterable
 from typing import Optional
 
@@ -12,32 +13,66 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmtemporal.checks import check_choice, check_whole
-from mmtemporal.compat.datasets import get_place
-from mmtemporal.datasets.annotations import find_mistakes, get_parts
+from mmtemporal.datasets.annotations import (
+    find_mistakes,
+    get_file,
+    get_parts,
+    get_place,
+)
+from mmtemporal.datasets.list_errors import name_list_errors
 from mmtemporal.registry import HOOKS
 
 
-class _Refuse:
-    """Stands in for ``prepare_data``, and gives up samples so that others are drawn."""
+class _Prepare:
+    """Stands in for ``prepare_data`` of a data set, and names what fails.
 
-    def __init__(self, dataset: BaseDataset, samples: Iterable[int]) -> None:
+    Samples that are refused are given up, so that others are drawn.
+    """
+
+    def __init__(self, dataset: BaseDataset, refused: Iterable[int]) -> None:
         self.dataset = dataset
-        self.samples = frozenset(samples)
+        self.refused = frozenset(refused)
 
     def __call__(self, idx: int) -> Optional[dict]:
-        if idx in self.samples:
+        if idx in self.refused:
             return None
-        return type(self.dataset).prepare_data(self.dataset, idx)
+        try:
+            data = type(self.dataset).prepare_data(self.dataset, idx)
+        except Exception as error:
+            _add_note(error, f'{self._describe(idx)} cannot be read')
+            raise
+        if data is None and self.dataset.test_mode:
+            raise RuntimeError(
+                f'{self._describe(idx)} was given up by the pipeline, and in testing '
+                'no other sample can stand in for it; mend the file, or take it out '
+                'of the list'
+            )
+        return data
+
+    def _describe(self, idx: int) -> str:
+        # The class itself, because what some data sets add may be what failed.
+        file = get_file(BaseDataset.get_data_info(self.dataset, idx))
+        return f'{file or "the sample"} ({get_place(self.dataset, idx)})'
+
+
+def _add_note(error: Exception, text: str) -> None:
+    """Have a text printed with an error, also by the process of a data worker."""
+    if sys.version_info >= (3, 11):
+        error.add_note(text)
+    else:  # the error itself comes last, what it is raised from ahead of it
+        note = RuntimeError(text)
+        note.__cause__ = error.__cause__ or error.__context__
+        error.__cause__ = note
 
 
 @HOOKS.register_module()
 class CheckAnnotationsHook(Hook):
-    """Checks the lists of videos before training, validation and testing.
+    """Checks the lists of videos, and names the samples that cannot be read.
 
-    It looks for labels that are no class of ``model.cls_head``, lines without a
-    label or a file name, files that are not there, lines that occur twice, and files
-    with two labels. Mistakes stop the run with an error that counts them and names
-    the first lines and files.
+    Before training, validation and testing it looks for labels that are no class of
+    ``model.cls_head``, lines without a label or a file name, files that are not there,
+    lines that occur twice, and files with two labels. Mistakes stop the run with an
+    error that counts them and names the first lines and files.
 
     With ``training='skip'`` those in the training data are logged as a warning, and
     samples drawn at random stand in for them. Of equal lines the first one is kept,
@@ -46,6 +81,11 @@ class CheckAnnotationsHook(Hook):
 
     Lists of 200,000 videos take seconds. Data sets of one label or several a video
     are checked, within the wrappers of mmengine; others are left alone.
+
+    What fails in a pipeline during the run keeps its type, and gets a note with the
+    file and its line. So does, in testing, a sample that a pipeline gives up. A list
+    that ``VideoDataset`` or ``RawframeDataset`` cannot read at all, for a line in
+    another form or other bytes than UTF-8, is named as well.
 
     ::
 
@@ -70,6 +110,8 @@ class CheckAnnotationsHook(Hook):
         self.files = files
         self.num_named = num_named
         self.checked: list[BaseDataset] = []
+        # Here, because the data sets are built ahead of every event.
+        name_list_errors()
 
     def before_train(self, runner: Runner) -> None:
         self._check(runner, runner.train_dataloader, skip=self.training == 'skip')
@@ -91,20 +133,25 @@ class CheckAnnotationsHook(Hook):
             mistakes = find_mistakes(
                 dataset, num_classes, unlabelled=unlabelled, files=self.files
             )
-            if not mistakes:
-                continue
-            text = self._describe(dataset, mistakes)
-            if not skip:
-                raise ValueError(text)
-            if len(mistakes) == len(dataset):
-                raise ValueError(f'{text}\nNone is left to train on.')
-            print_log(
-                f'{text}\nOther samples are drawn in their place.',
-                logger='current',
-                level=logging.WARNING,
-            )
-            dataset.prepare_data = _Refuse(dataset, mistakes)
-            _restart(runner.train_loop)
+            if mistakes:
+                self._report(dataset, mistakes, skip)
+            dataset.prepare_data = _Prepare(dataset, mistakes)
+            if dataloader is runner.train_dataloader:
+                _restart(runner.train_loop)
+
+    def _report(
+        self, dataset: BaseDataset, mistakes: dict[int, str], skip: bool
+    ) -> None:
+        text = self._describe(dataset, mistakes)
+        if not skip:
+            raise ValueError(text)
+        if len(mistakes) == len(dataset):
+            raise ValueError(f'{text}\nNone is left to train on.')
+        print_log(
+            f'{text}\nOther samples are drawn in their place.',
+            logger='current',
+            level=logging.WARNING,
+        )
 
     def _describe(self, dataset: BaseDataset, mistakes: dict[int, str]) -> str:
         named = sorted(mistakes)[: self.num_named]
@@ -116,8 +163,9 @@ class CheckAnnotationsHook(Hook):
 
 
 def _restart(loop: BaseLoop) -> None:
-    """Starts workers anew that have begun to read the data set as it was before."""
-    if hasattr(loop, 'dataloader_iterator'):  # IterBasedTrainLoop
+    """Start workers anew that have begun to read the data set as it was before."""
+    # IterBasedTrainLoop starts them when it is built.
+    if hasattr(loop, 'dataloader_iterator') and loop.dataloader.num_workers:
         loop.dataloader._iterator = None  # which persistent workers belong to
         loop.dataloader_iterator = type(loop.dataloader_iterator)(loop.dataloader)
 

@@ -1,5 +1,9 @@
 """Videos that are broken, cut off, missing, very short, or of odd sizes."""
 
+import traceback
+from types import SimpleNamespace
+
+import decord
 import pytest
 from mmaction.datasets import VideoDataset
 from mmengine.dataset import Compose, pseudo_collate
@@ -15,10 +19,8 @@ from stock_config import METHODS, SIZE, T, small_config
 from torch.utils.data import DataLoader
 
 from mmtemporal.datasets import make_motion_clips
-from mmtemporal.datasets.transforms import (
-    SkipBroken,
-    skip_broken,
-)
+from mmtemporal.datasets.transforms import SkipBroken, skip_broken
+from mmtemporal.engine import CheckAnnotationsHook, check_annotations_hook
 
 READ = [
     dict(type='SampleFrames', clip_len=1, num_clips=T, test_mode=True),
@@ -72,32 +74,43 @@ def data_root(tmp_path_factory):
 # ---------------------------------------------------------------- testing
 
 
-def make_dataset(folder, lines, pipeline, **kwargs):
+def make_dataset(folder, lines, pipeline, test_mode=True, **kwargs):
+    """Builds a data set, and hands it to the hook that the shipped configs name."""
     (folder / 'list.txt').write_text('\n'.join(lines))
-    return VideoDataset(
+    dataset = VideoDataset(
         ann_file=str(folder / 'list.txt'),
         data_prefix=dict(video=str(folder)),
         pipeline=pipeline,
+        test_mode=test_mode,
         serialize_data=False,  # which takes a second
         **kwargs,
     )
+    runner = SimpleNamespace(
+        model=None,
+        train_dataloader=None,
+        test_dataloader=SimpleNamespace(dataset=dataset),
+    )
+    CheckAnnotationsHook(files=False).before_test(runner)
+    return dataset
 
 
 @pytest.mark.parametrize('name', ['cut', 'empty', 'folder', 'missing'])
 @pytest.mark.parametrize('pipeline', [STOCK, STRICT], ids=['stock', 'strict'])
 def test_errors_name_file_and_line(data_root, tmp_path, pipeline, name):
     lines = [f'{data_root}/one_frame.avi 0', f'{data_root}/{name}.mp4 0']
-    dataset = make_dataset(tmp_path, lines, pipeline, test_mode=True)
-    with pytest.raises(RuntimeError) as caught:
+    with pytest.raises(Exception) as bare:  # noqa: PT011 any type, which is kept
+        Compose(pipeline)(dict(filename=f'{data_root}/{name}.mp4', start_index=0))
+    dataset = make_dataset(tmp_path, lines, pipeline)
+    with pytest.raises(bare.type) as caught:
         dataset[1]
-    assert f'{name}.mp4 (line 2 of {tmp_path}/list.txt) cannot be' in str(caught.value)
-    assert caught.value.__cause__ is not None
+    assert caught.type is bare.type
+    printed = ''.join(traceback.format_exception(caught.value))
+    assert f'{name}.mp4 (line 2 of {tmp_path}/list.txt) cannot be' in printed
 
 
 def test_testing_skips_nothing(data_root, tmp_path, warned):
     pipeline = [SkipBroken(transforms=STRICT)]
     dataset = make_dataset(tmp_path, [f'{data_root}/cut.mp4 0'], pipeline)
-    dataset.test_mode = True
     with pytest.raises(RuntimeError, match=r'cut\.mp4 \(line 1 of .*take it out'):
         dataset[0]
     assert len(warned) == 1
@@ -105,8 +118,8 @@ def test_testing_skips_nothing(data_root, tmp_path, warned):
 
 def test_a_part_of_a_list_has_no_lines(data_root, tmp_path):
     lines = [f'{data_root}/one_frame.avi 0', f'{data_root}/empty.mp4 0']
-    dataset = make_dataset(tmp_path, lines, STOCK, test_mode=True, indices=[1])
-    with pytest.raises(RuntimeError, match=r'empty\.mp4 \(sample 0 \(counted from 0\)'):
+    dataset = make_dataset(tmp_path, lines, STOCK, indices=[1])
+    with pytest.raises(Exception, match=r'empty\.mp4 \(sample 0 \(counted from 0\)'):
         dataset[0]
 
 
@@ -116,9 +129,62 @@ def load(dataset):
 
 
 def test_workers_hand_the_name_on(data_root, tmp_path):
-    dataset = make_dataset(tmp_path, [f'{data_root}/cut.mp4 0'], STRICT, test_mode=True)
-    with pytest.raises(RuntimeError, match=r'cut\.mp4 \(line 1 of '):
+    dataset = make_dataset(tmp_path, [f'{data_root}/cut.mp4 0'], STRICT)
+    with pytest.raises(ValueError, match=r'cut\.mp4 \(line 1 of '):
         load(dataset)
+
+
+class Missing(Exception):
+    """One that torch cannot build from a text alone."""
+
+    def __init__(self, a, b):
+        super().__init__(a, b)
+
+
+@pytest.mark.parametrize(
+    'error', [KeyError('key'), OSError(2, 'gone'), ImportError('no'), Missing(1, 2)]
+)
+def test_workers_hand_on_what_they_would_without_the_hook(tmp_path, error):
+    def fail(results):
+        raise error
+
+    found = []
+    for with_hook in (True, False):
+        dataset = make_dataset(tmp_path, ['a.mp4 0'], [fail])
+        if not with_hook:
+            del dataset.prepare_data
+        with pytest.raises(Exception) as caught:  # noqa: PT011 compared below
+            load(dataset)
+        found.append((caught.type, 'a.mp4 (line 1 of' in str(caught.value)))
+    (named, has_name), (bare, _) = found
+    assert named is bare and has_name
+
+
+def test_data_sets_that_handle_an_error_still_do(tmp_path):
+    class Tolerant(VideoDataset):
+        def __getitem__(self, index):
+            try:
+                return super().__getitem__(index)
+            except ImportError as error:
+                return error
+
+    def fail(results):
+        raise ImportError('please install the library')
+
+    dataset = make_dataset(tmp_path, ['a.mp4 0'], [fail])
+    dataset.__class__ = Tolerant
+    assert dataset[0].args == ('please install the library',)
+
+
+def test_notes_before_python_3_11(monkeypatch):
+    monkeypatch.setattr(check_annotations_hook.sys, 'version_info', (3, 10))
+    for cause in (None, OSError('the first')):
+        error = KeyError('key')
+        error.__cause__ = cause
+        check_annotations_hook._add_note(error, 'a.mp4 cannot be read')
+        printed = ''.join(traceback.format_exception(error))
+        assert 'a.mp4 cannot be read' in printed and printed.endswith("'key'\n")
+        assert cause is None or 'the first' in printed
 
 
 def test_stock_reader_dies_where_the_strict_one_fails(tmp_path):
@@ -126,12 +192,12 @@ def test_stock_reader_dies_where_the_strict_one_fails(tmp_path):
     data = write(tmp_path / 'video.mp4', draw_numbered(12, 32, 64)).read_bytes()
     data = dict(mutate_index(data))['index_data_past_the_end']
     (tmp_path / 'video.mp4').write_bytes(data)
-    for pipeline, message in (
-        (STOCK, 'worker.* (killed|exited)'),
-        (STRICT, r'video\.mp4'),
+    for pipeline, kind, message in (
+        (STOCK, RuntimeError, 'worker.* (killed|exited)'),
+        (STRICT, decord.DECORDError, r'video\.mp4 \(line 1'),
     ):
-        dataset = make_dataset(tmp_path, ['video.mp4 0'], pipeline, test_mode=True)
-        with pytest.raises(RuntimeError, match=message):
+        dataset = make_dataset(tmp_path, ['video.mp4 0'], pipeline)
+        with pytest.raises(kind, match=message):
             load(dataset)
 
 
@@ -153,7 +219,7 @@ def test_every_file_is_named_once_and_counted(data_root, warned):
 def test_training_stops_when_much_is_broken(tmp_path, warned):
     lines = [f'{i}.mp4 0' for i in range(30)]
     pipeline = [SkipBroken(transforms=STRICT)]
-    dataset = make_dataset(tmp_path, lines, pipeline)
+    dataset = make_dataset(tmp_path, lines, pipeline, test_mode=False)
     with pytest.raises(RuntimeError, match=r'6 of the .*max_broken=0\.1.*data_prefix'):
         dataset[0]
     assert len(warned) == 5
@@ -193,7 +259,8 @@ def run_config(data_root, work_dir, **val):
     cfg.val_dataloader.dataset.update(val)
     cfg.test_dataloader.dataset.update(val)
     cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=9)
-    cfg.custom_hooks = []  # the list is not checked beforehand
+    # The files are not looked for beforehand.
+    cfg.custom_hooks = [dict(type='mmtemporal.CheckAnnotationsHook', files=False)]
     cfg.work_dir = str(work_dir)
     cfg.experiment_name = work_dir.name
     return cfg

@@ -16,13 +16,11 @@ import torch
 from adapters import RESNET
 from host_libraries import hidden
 from mmengine import Config
-from mmengine.fileio import LocalBackend
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from stock_config import SIZE, T, small_config
 
-from mmtemporal import compat
 from mmtemporal.datasets import make_motion_clips
 from mmtemporal.engine import ExactResumeHook
 
@@ -346,34 +344,3 @@ def test_the_hook_refuses_what_it_cannot_do():
     runner.train_loop = Mock(spec=IterBasedTrainLoop)
     with pytest.raises(ValueError, match='needs epochs.*set train_cfg.type'):
         ExactResumeHook().before_train(runner)
-
-
-def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path):
-    file, backend = tmp_path / 'new_folder/file', LocalBackend()
-    for put, get, old in (
-        (backend.put, backend.get, b'old'),
-        (backend.put_text, backend.get_text, 'old'),
-    ):
-        put(old, file)
-        with pytest.raises(TypeError):
-            put(0, file)  # as on a full disk: when the file is open
-        assert get(file) == old
-    assert os.listdir(file.parent) == ['file']
-
-
-def test_the_best_checkpoint_of_a_repeated_epoch_is_kept(tmp_path):
-    hook = CheckpointHook(save_best='acc', rule='greater')
-    hook.file_backend, hook.out_dir = LocalBackend(), str(tmp_path)
-    runner = Mock(epoch=3, message_hub=MessageHub('repeated'))
-    runner.save_checkpoint = lambda folder, filename, **_: (tmp_path / filename).touch()
-    for score in (1.0, 2.0):
-        hook._save_best_checkpoint(runner, dict(acc=score))
-        assert os.listdir(tmp_path) == ['best_acc_epoch_3.pth']
-    runner.epoch = 4
-    hook._save_best_checkpoint(runner, dict(acc=3.0))
-    assert os.listdir(tmp_path) == ['best_acc_epoch_4.pth']
-
-
-def test_the_fixes_act_once():
-    assert not compat.replace_whole_files()
-    assert not compat.remove_old_checkpoints_last()
