@@ -5,6 +5,8 @@ from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Optional
 
+from mmtemporal.ops.tracing import is_symbolic
+
 
 def check_whole(
     name: str, value: object, least: int = 1, most: Optional[int] = None
@@ -83,7 +85,7 @@ def check_stages(name: str, stages: object, num_stages: int) -> None:
 
 def check_frames(num_frames: int, num_segments: int) -> None:
     """Raises a ValueError if frames are no whole clips of ``num_segments``."""
-    if num_frames % num_segments:
+    if not is_symbolic(num_frames) and num_frames % num_segments:
         raise ValueError(
             f'got {num_frames} frames, not a multiple of num_segments={num_segments}'
         )

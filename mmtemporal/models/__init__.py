@@ -12,10 +12,12 @@ from .backbones import (
     TemporalAdapter,
     TemporalResNet,
 )
+from .frame_counts import watch_recognizers
 from .fusion import fuse_for_inference
 from .heads import SegmentHead, TAdaHead, TAMHead, TDNHead, TINHead
 
 cast_half_scores()
+watch_recognizers()
 
 __all__ = [
     'TDN',

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from .tracing import is_traced
+from .tracing import is_symbolic, is_traced
 
 
 def recompute(
@@ -33,7 +33,7 @@ def recompute(
     Shape:
         - x and output: those of ``function``
     """
-    if not torch.is_grad_enabled() or is_traced():
+    if not torch.is_grad_enabled() or is_traced() or is_symbolic(x):
         return function(x)
     return checkpoint(
         function,

@@ -15,3 +15,11 @@ def is_traced() -> bool:
     backward pass, and wants neither writes nor loops over the clips.
     """
     return is_compiling() or torch.jit.is_tracing()
+
+
+def is_symbolic(value: object) -> bool:
+    """Whether a value stands for a tensor or a size in a trace of ``torch.fx``.
+
+    Nothing is known of it, so no condition can depend on it.
+    """
+    return isinstance(value, torch.fx.Proxy)

@@ -176,13 +176,18 @@ def test_final_norm(network):
     x = clips(size=(64, 64))
     maps = []
     backbone.norm.register_forward_pre_hook(lambda module, args: maps.append(args[0]))
+    default = backbone(x)
+    backbone.gap_before_final_norm = True
     pooled = backbone(x)
     backbone.gap_before_final_norm = False
     per_frame = backbone(x)
-    mean = maps[1].unflatten(0, (2, 2)).mean((1, 3, 4))
+    mean = maps[2].unflatten(0, (2, 2)).mean((1, 3, 4))
     expected = F.layer_norm(mean, (256,), *norms, eps=1e-6)
     torch.testing.assert_close(pooled.flatten(1), expected)
-    expected = F.layer_norm(maps[1].movedim(1, -1), (256,), *norms, eps=1e-6)
+    # To a head that averages the default is the same, to one that crops it is not.
+    assert default.shape == per_frame.shape and default.std((2, 3, 4)).max() > 1e-3
+    torch.testing.assert_close(default.mean((2, 3, 4)), expected)
+    expected = F.layer_norm(maps[2].movedim(1, -1), (256,), *norms, eps=1e-6)
     torch.testing.assert_close(to_frames(per_frame).movedim(1, -1), expected)
 
 

@@ -16,8 +16,6 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from mmtemporal.compat import name_wrong_views
-
 VIEWS = 30
 MEBI = 2**20
 LIMIT = 4 * MEBI
@@ -119,10 +117,6 @@ def test_parts_that_do_not_fit_name_the_key(model, views):
         match=f'got model.test_cfg.max_testing_views={views!r}, expected {expected}',
     ):
         predict(model, make_views(model, 1))
-
-
-def test_the_names_are_given_once():
-    assert not name_wrong_views()
 
 
 # --------------------------------------------------------------------- long videos

@@ -26,14 +26,16 @@ def build_tada_conv2d(
         )
 
     Args:
-        in_channels: Number of channels of the input. Images have three.
+        in_channels: Number of channels of the input. Images have at most three, or
+            are what a kernel of seven or more pixels sees.
         out_channels: Number of channels of the output.
         kernel_size: Size of the kernel. One of a single pixel is not calibrated.
         *args: See :class:`~mmtemporal.models.layers.TAdaConv2d`.
         **kwargs: As well.
     """
     conv = TAdaConv2d
-    if in_channels <= 3 or max(_pair(kernel_size)) == 1:
+    sizes = _pair(kernel_size)
+    if max(sizes) == 1 or _is_stem(in_channels, sizes, kwargs):
         kwargs = _without_calibration(kwargs)
         conv = nn.Conv2d
     return conv(in_channels, out_channels, kernel_size, *args, **kwargs)
@@ -49,10 +51,21 @@ def build_tada_conv3d(
     :class:`~mmtemporal.models.backbones.TemporalAdapter`.
     """
     conv = TAdaConv3d
-    if in_channels <= 3 or max(_triple(kernel_size)[1:]) == 1:
+    sizes = _triple(kernel_size)[1:]
+    if max(sizes) == 1 or _is_stem(in_channels, sizes, kwargs):
         kwargs = _without_calibration(kwargs)
         conv = nn.Conv3d
     return conv(in_channels, out_channels, kernel_size, *args, **kwargs)
+
+
+def _is_stem(in_channels: int, sizes: tuple[int, ...], options: dict) -> bool:
+    """Whether a convolution is over images, with whatever number of channels.
+
+    A stack of flow fields has as many channels as a narrow feature map, but only
+    stems have full kernels of seven pixels.
+    """
+    full = options.get('groups', 1) == 1
+    return in_channels <= 3 or (full and max(sizes) >= 7)
 
 
 def _without_calibration(options: dict) -> dict:

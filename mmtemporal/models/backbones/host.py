@@ -1,6 +1,7 @@
 """Networks of other libraries as hosts: building, running and looking into them."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Optional, Union
@@ -9,6 +10,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
+from torch.nn.modules.utils import _pair
 
 Shape = tuple[int, ...]
 
@@ -45,16 +47,35 @@ class Trace:
 
     Args:
         calls: The calls of each module, by its name, in order.
+        input: The shape of what the network was given: the frames of the clip,
+            (t, c, h, w), or the clip, (1, c, t, h, w).
         output: The shape of what the network returned, None for several tensors.
-        rows: The number of frames, if the network was given frames; None, if it was
-            given the clip as one tensor.
-        image: Height and width of its frames.
+        tokens: Of a network that makes tokens of a clip, their layout and number of
+            frames, else None.
+        unused: Names of parameters that cannot get a gradient.
     """
 
     calls: dict[str, list[Call]]
+    input: Shape
     output: Optional[Shape]
-    rows: Optional[int]
-    image: Shape
+    tokens: Optional[tuple[str, int]]
+    unused: list[str]
+
+    @property
+    def rows(self) -> Optional[int]:
+        """The number of frames, if these were given; None, if the clip was."""
+        return self.input[0] if len(self.input) == 4 else None
+
+    @property
+    def image(self) -> Shape:
+        """Height and width of the frames."""
+        return self.input[-2:]
+
+    def sees_images(self, name: str) -> bool:
+        """Whether a module is given the frames of the clip themselves."""
+        channels = self.input[1]
+        shapes = [call.input for call in self.calls[name]]
+        return any(s and s[1] == channels and s[-2:] == self.image for s in shapes)
 
     def features_of(self, shape: Optional[Shape]) -> Optional[Features]:
         """Tells frames and channels of a tensor, or None."""
@@ -68,8 +89,13 @@ class Trace:
             if self._channels_last(shape):
                 return Features('NHWC', shape[0], shape[3])
             return Features('NCHW', shape[0], shape[1])
-        if len(shape) == 3 and shape[0] == self.rows:
+        if len(shape) == 3 and shape[0] == (self.rows or self.input[2]):
             return Features('NLC', shape[0], shape[2])
+        if len(shape) == 3 and self.tokens and shape[0] == 1:
+            layout, frames = self.tokens
+            # Class tokens may be in front, but hardly as many as frames.
+            if shape[1] >= frames > shape[1] % frames:
+                return Features(layout, frames, shape[2])
         return None
 
     def _channels_last(self, shape: Shape) -> bool:
@@ -122,41 +148,88 @@ def run_host(host: nn.Module, library: str, x: Tensor) -> Union[Tensor, tuple]:
     return x
 
 
-def trace_host(host: nn.Module, library: str, num_segments: int) -> Trace:
-    """Runs a copy of a backbone on one clip, without memory, and notes all shapes.
+def trace_host(
+    host: nn.Module,
+    library: str,
+    num_segments: int,
+    image_size: Union[int, Shape, None] = None,
+) -> Trace:
+    """Run a copy of a backbone on one clip, without memory, and note all shapes.
 
     Args:
         host: The backbone.
         library: Its library, see :func:`build_host`.
         num_segments: Number of frames of the clip.
+        image_size: Height and width of the frames. None: those that the backbone
+            names, else 224, else 112 pixels.
 
     Raises:
         ValueError: It takes neither the frames nor the clip.
     """
-    height, width = _image_size(host)
     channels = next((m.in_channels for m in host.modules() if _is_conv(m)), 3)
-    frames = (num_segments, channels, height, width)
-    clip = (1, channels, num_segments, height, width)
     in_time = any(isinstance(module, nn.Conv3d) for module in host.modules())
     errors = []
-    for shape in (clip, frames) if in_time else (frames, clip):
-        copy = deepcopy(host).to('meta')
-        copy.eval()  # MMAction2's ResNet returns nothing here
-        calls = defaultdict(list)
-        for name, module in copy.named_modules():
-            module.register_forward_hook(_note(calls[name]))
-        try:
-            with torch.no_grad(), torch.device('meta'):
-                output = run_host(copy, library, torch.empty(shape))
-        except Exception as error:  # whatever a foreign network raises
-            errors.append(f'{shape}: {error}')
-        else:
-            rows = num_segments if shape is frames else None
-            return Trace(dict(calls), _shape(output), rows, (height, width))
+    for height, width in _image_sizes(host, image_size):
+        frames = (num_segments, channels, height, width)
+        clip = (1, channels, num_segments, height, width)
+        for shape in (clip, frames) if in_time else (frames, clip):
+            try:
+                return _trace(host, library, shape)
+            except Exception as error:  # whatever a network of others raises
+                errors.append(f'{shape}: {" ".join(str(error).split())[:200]}')
     raise ValueError(
         f'backbone.backbone, a {type(host).__name__}, takes neither the frames nor the '
-        f'clip that num_segments={num_segments} gives: {"; ".join(errors)}'
+        f'clip that num_segments={num_segments} gives: {"; ".join(errors)}; set '
+        'backbone.num_segments or backbone.image_size to what it is made for'
     )
+
+
+def _trace(host: nn.Module, library: str, shape: Shape) -> Trace:
+    copy = deepcopy(host).to('meta')
+    copy.eval()  # MMAction2's ResNet returns nothing here
+    calls = defaultdict(list)
+    for name, module in copy.named_modules():
+        module.register_forward_hook(_note(calls[name]))
+    with torch.enable_grad(), torch.device('meta'):
+        output = run_host(copy, library, torch.empty(shape))
+    unused = _without_gradient(copy, output)
+    tokens = _find_tokens(host, calls, shape)
+    return Trace(dict(calls), shape, _shape(output), tokens, unused)
+
+
+def _without_gradient(host: nn.Module, output) -> list[str]:
+    """List the parameters that do not take part in what was computed."""
+    torch.autograd.backward([x.sum() for x in _tensors(output) if x.requires_grad])
+    named = host.named_parameters()
+    return [name for name, p in named if p.requires_grad and p.grad is None]
+
+
+def _tensors(output) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+    else:
+        for item in output:
+            yield from _tensors(item)
+
+
+def _find_tokens(
+    host: nn.Module, calls: dict[str, list[Call]], shape: Shape
+) -> Optional[tuple[str, int]]:
+    """Tell how a network for clips lays out their tokens.
+
+    Patches in space and time are cut by a 3-D convolution, whose positions follow each
+    other frame by frame. A network that embeds single frames and then attends to a
+    whole clip is TimeSformer, in which the frames of a position follow each other.
+    """
+    if len(shape) == 4:
+        return None
+    for name, module in host.named_modules():
+        for call in calls[name] if _is_conv(module) else ():
+            if call.input == shape:
+                return 'NTLC', call.output[2]
+            if call.input and call.input[0] == shape[2] and len(call.input) == 4:
+                return 'NLTC', shape[2]
+    return None
 
 
 def _note(calls: list):
@@ -174,11 +247,13 @@ def _is_conv(module: nn.Module) -> bool:
     return isinstance(module, (nn.Conv2d, nn.Conv3d))
 
 
-def _image_size(host: nn.Module) -> tuple[int, int]:
-    """Returns the size of the images that a network with fixed size wants."""
+def _image_sizes(host: nn.Module, given: Union[int, Shape, None]) -> list[Shape]:
+    """Return the sizes of images that a network may want, the likeliest first."""
+    if given is not None:
+        return [_pair(given)]
     for owner in (getattr(host, 'patch_embed', None), host):
         for name in ('img_size', 'image_size'):
             size = getattr(owner, name, None)
             if size is not None:
-                return (size, size) if isinstance(size, int) else tuple(size)
-    return 224, 224
+                return [_pair(size)]
+    return [(224, 224), (112, 112)]

@@ -7,6 +7,7 @@ from mmcv.cnn.bricks import wrappers
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmtemporal.config_types import type_name
 from mmtemporal.models.layers import (
     TAM,
     LongTermTDM,
@@ -80,8 +81,8 @@ def insert(
     layers = []
     for cfg in temporal:
         options = dict(cfg)
-        kind = options.pop('type')
-        if kind == 'LongTermTDM' and features.layout == 'NLC':
+        kind = type_name(options.pop('type'))
+        if kind == 'LongTermTDM' and features.layout in ('NLC', 'NTLC', 'NLTC'):
             raise ValueError(
                 f'LongTermTDM convolves maps, but {name} sees tokens; set '
                 'backbone.where to modules that see maps, or backbone.temporal to TAM, '
@@ -153,7 +154,7 @@ def replace_conv(host: nn.Module, name: str, temporal: dict, trace: Trace) -> st
         name = f'{name}.conv'
     old = host.get_submodule(name)
     options = dict(temporal)
-    kind = options.pop('type')
+    kind = type_name(options.pop('type'))
     adaptive, plain = CONVS[kind]
     if type(old) not in plain or old.padding_mode != 'zeros':
         raise ValueError(

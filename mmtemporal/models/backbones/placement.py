@@ -28,11 +28,19 @@ class Rule:
             the place of TIN and TSM.
         residual_only: Whether blocks that change the shape, and so have no plain
             shortcut to carry the unmixed features on, are left alone.
+        whole_stages: Whether every module beside a block is a block, too.
     """
 
     inside: str
     entry: str
     residual_only: bool = False
+    whole_stages: bool = False
+
+
+def _make_resnet_rule(before: str, stages: str) -> Rule:
+    # MMAction2's non-local blocks wrap a block under this name.
+    block = rf'(?P<block>{before}layer[{stages}]\.\d+)\.(?:block\.)?'
+    return Rule(f'{block}conv2', f'{block}conv1', whole_stages=True)
 
 
 _INVERTED_RESIDUAL = (
@@ -43,6 +51,11 @@ _SHUFFLE_UNIT = (
     r'(?P<block>stage[2-4]\.\d+)\.branch2\.{}'
     r'|(?P<block_>layers\.[0-2]\.\d+)\.branch2\.{}'
 )
+# The names of timm and MMAction2, of mmpretrain, of torchvision; those of TimeSformer.
+_ATTENTION = (
+    r'(?:.+\.)?(?:blocks|layers|features|stages|encoder)(?:\.\w+)*\.(?:norm1|ln1|ln_1)'
+    r'|transformer_layers\.layers\.\d+'
+)
 _MOBILENET = Rule(
     _INVERTED_RESIDUAL.format(1, 'conv_dw'), _INVERTED_RESIDUAL.format(0, 'conv_pw')
 )
@@ -50,9 +63,11 @@ _SHUFFLENET = Rule(_SHUFFLE_UNIT.format(3, 1), _SHUFFLE_UNIT.format(0, 0))
 
 RULES = {
     # Also ResNeXt, and MMAction2's ResNet3d.
-    'resnet': Rule(r'layer\d\.\d+\.conv2', r'layer\d\.\d+\.conv1'),
+    'resnet': _make_resnet_rule('', '1-4'),
     # The stages that have TDN's long-term module.
-    'tdn': Rule(r'layer[2-4]\.\d+\.conv2', r'layer[2-4]\.\d+\.conv1'),
+    'tdn': _make_resnet_rule('', '2-4'),
+    # Both pathways, each with its own number of frames.
+    'slowfast': _make_resnet_rule(r'(?:slow|fast)_path\.', '1-4'),
     'mobilenet_v2': _MOBILENET,
     'mobilenet_v2_residual': replace(_MOBILENET, residual_only=True),
     'shufflenet_v2': _SHUFFLENET,
@@ -60,15 +75,17 @@ RULES = {
     'inception_v3': Rule(r'Mixed_\d\w', r'Mixed_\d\w'),
     # MMAction2's MobileOneTSM shifts here.
     'mobileone': Rule(r'stage[1-4]\.\d+', r'stage[1-4]\.\d+'),
+    # On the residual branch of attention, or, in TimeSformer, before a whole layer.
+    'transformer': Rule(_ATTENTION, _ATTENTION),
 }
 
 
 def _is_spatial(module: nn.Module) -> bool:
-    """Tells convolutions that see neighbouring pixels of feature maps.
+    """Whether it is a convolution that sees neighbouring pixels.
 
     Those that cut images or maps into patches do not.
     """
-    if not isinstance(module, (nn.Conv2d, nn.Conv3d)) or module.in_channels <= 3:
+    if not isinstance(module, (nn.Conv2d, nn.Conv3d)):
         return False
     sizes = zip(module.kernel_size[-2:], module.stride[-2:])
     return any(size > stride for size, stride in sizes)
@@ -96,8 +113,16 @@ _DEFAULTS = {
         'inception_v3',
         'mobileone',
         'temporal_convs',
+        'slowfast',
+        'transformer',
     ),
-    'LongTermTDM': ('tdn', 'mobilenet_v2', 'shufflenet_v2', 'inception_v3'),
+    'LongTermTDM': (
+        'tdn',
+        'mobilenet_v2',
+        'shufflenet_v2',
+        'inception_v3',
+        'slowfast',
+    ),
     'TAdaConv2d': ('spatial_convs',),
     'TAdaConv3d': ('spatial_convs',),
 }
@@ -107,7 +132,16 @@ _DEFAULTS['TemporalShift'] = _DEFAULTS['TemporalInterlace'] = (
     'shufflenet_v2_residual',
     'inception_v3',
     'mobileone',
+    'slowfast',
+    'transformer',
 )
+
+
+def choose_conv(host: nn.Module) -> str:
+    """Return which temporally-adaptive convolution can stand in a network."""
+    convs = [module for module in host.modules() if _is_spatial(module)]
+    in_time = sum(isinstance(module, nn.Conv3d) for module in convs)
+    return 'TAdaConv3d' if 2 * in_time > len(convs) else 'TAdaConv2d'
 
 
 def find_places(
@@ -170,7 +204,7 @@ def _match(host: nn.Module, trace: Trace, where: str, kind: str) -> list[str]:
         return [
             name
             for name, module in host.named_modules()
-            if fits(module) and trace.calls[name]
+            if fits(module) and trace.calls[name] and not trace.sees_images(name)
         ]
     rule = RULES.get(where)
     if rule is None:
@@ -185,12 +219,30 @@ def _match(host: nn.Module, trace: Trace, where: str, kind: str) -> list[str]:
         pattern = re.compile(pattern)
     except re.error as error:
         raise ValueError(f'backbone.where={where!r} is no pattern: {error}') from error
-    names = []
-    for name, _ in host.named_modules():
-        match = pattern.fullmatch(name)
-        if match and not (residual_only and _changes_shape(match, trace)):
-            names.append(name)
-    return names
+    names = [name for name, _ in host.named_modules()]
+    matches = [match for match in map(pattern.fullmatch, names) if match]
+    if rule is not None and rule.whole_stages:
+        _check_stages(host, where, {match['block'] for match in matches})
+    return [
+        match[0]
+        for match in matches
+        if not (residual_only and _changes_shape(match, trace))
+    ]
+
+
+def _check_stages(host: nn.Module, rule: str, blocks: set[str]) -> None:
+    """Refuse to leave blocks out of a stage without a word."""
+    stages = {block.rpartition('.')[0] for block in blocks}
+    children = [
+        f'{s}.{c}' for s in sorted(stages) for c in host.get_submodule(s)._modules
+    ]
+    left_out = [name for name in children if name not in blocks]
+    if left_out:
+        raise ValueError(
+            f'the places of backbone.where={rule!r} are not in {len(left_out)} of '
+            f'{len(children)} blocks of the {type(host).__name__}, such as '
+            f'{left_out[0]}; set backbone.where to a pattern of names of modules'
+        )
 
 
 def _changes_shape(match: re.Match, trace: Trace) -> bool:

@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import fuse_conv_bn_eval
 
 from mmtemporal.checks import check_choice
+from mmtemporal.models.frame_counts import check_clips
 from mmtemporal.models.layers import (
     AttentionRouting,
     ConvRouting,
@@ -21,6 +22,7 @@ from mmtemporal.models.layers import (
     temporal_pool,
 )
 from mmtemporal.ops import temporal_mix
+from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
 
 from .temporal_resnet import TemporalResNet
@@ -276,15 +278,10 @@ class TAda2D(TemporalResNet):
         self.maxpool = nn.Identity()
 
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
-        if x.dim() == 4:
+        if is_symbolic(x) or x.dim() != 5:
             return super().forward(x)
-        t = x.size(2)
-        if t != self.num_segments:
-            raise ValueError(
-                f'got clips of {t} frames, not of num_segments={self.num_segments}; '
-                'set clip_len in the sampler and backbone.num_segments to the same '
-                'value'
-            )
+        t = self.num_segments
+        check_clips(x, self.in_channels, t)
         # (n, c, t, h, w) -> (n * t, c, h, w), and back
         outs = super().forward(x.transpose(1, 2).flatten(0, 1))
         if isinstance(outs, tuple):

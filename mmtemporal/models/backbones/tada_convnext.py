@@ -10,7 +10,6 @@ from typing import Optional, Union
 
 import torch
 from mmengine.model import BaseModule
-from mmengine.model.weight_init import PretrainedInit
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
@@ -23,6 +22,12 @@ from mmtemporal.checks import (
     check_whole,
     is_list,
 )
+from mmtemporal.models.frame_counts import (
+    TemporalBackbone,
+    check_clips,
+    check_frames,
+)
+from mmtemporal.models.init_rules import init_in_order
 from mmtemporal.registry import MODELS
 
 from .checkpointed_stage import CheckpointedStage
@@ -40,7 +45,7 @@ _SMALL = dict(depths=(3, 3, 27, 3), channels=(96, 192, 384, 768))
 _BASE = dict(depths=(3, 3, 27, 3), channels=(128, 256, 512, 1024))
 
 
-class _TAdaConvNeXt(BaseModule):
+class _TAdaConvNeXt(TemporalBackbone, BaseModule):
     """What the two networks share: all but the block. See :class:`TAdaConvNeXt`."""
 
     arch_settings: dict
@@ -58,7 +63,7 @@ class _TAdaConvNeXt(BaseModule):
         partial_bn: bool = False,
         with_cp: bool = False,
         routing: Optional[dict] = None,
-        gap_before_final_norm: bool = True,
+        gap_before_final_norm: Optional[bool] = None,
         layer_scale_init_value: float = 1e-6,
         pretrained: Optional[str] = None,
         in_channels: int = 3,
@@ -74,6 +79,7 @@ class _TAdaConvNeXt(BaseModule):
         check_number('backbone.layer_scale_init_value', layer_scale_init_value)
         routing = check_options('backbone.routing', routing)
         self.arch = arch
+        self.in_channels = in_channels
         self.num_segments = num_segments
         self.num_frames = (num_segments + 1) // 2  # behind the stem
         self.num_stages = max(out_indices) + 1
@@ -139,9 +145,13 @@ class _TAdaConvNeXt(BaseModule):
                 f'{max(out_indices) + 1}'
             )
 
-    def get(self, name: str, default=None):
-        """Returns an attribute; ``max_testing_views`` asks for num_segments so."""
-        return getattr(self, name, default)
+    @property
+    def feature_frames(self) -> Optional[int]:
+        if len(self.out_indices) > 1:
+            return None
+        pooled = self.gap_before_final_norm is not False
+        pooled &= self.num_stages == _STAGES
+        return 1 if pooled else self.num_frames
 
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
         is_clip = x.dim() == 5
@@ -166,17 +176,8 @@ class _TAdaConvNeXt(BaseModule):
         return norm(frames)
 
     def _check_input(self, x: Tensor, is_clip: bool) -> None:
-        t = self.num_segments
-        if is_clip and x.size(2) != t:
-            raise ValueError(
-                f'got clips of {x.size(2)} frames, not num_segments={t}; set clip_len '
-                'in the sampler and backbone.num_segments to the same value'
-            )
-        if not is_clip and x.size(0) % t:
-            raise ValueError(
-                f'got {x.size(0)} frames, not a multiple of num_segments={t}; set '
-                'num_clips in the sampler and backbone.num_segments to the same value'
-            )
+        check = check_clips if is_clip else check_frames
+        check(x, self.in_channels, self.num_segments)
         least = 2 ** (self.num_stages + 1)
         if min(x.shape[-2:]) < least:
             raise ValueError(
@@ -186,15 +187,26 @@ class _TAdaConvNeXt(BaseModule):
 
     def _output(self, x: Tensor, is_last: bool, is_clip: bool) -> Tensor:
         """Gives the output of a stage its norm and the form of the input."""
-        if is_last and self.gap_before_final_norm:
-            clips = x.unflatten(0, (-1, self.num_frames)).transpose(1, 2)
-            x = self.norm(clips.mean((2, 3, 4), keepdim=True))  # (n, c, 1, 1, 1)
-            return x if is_clip else x.squeeze(2)
-        if is_last:
+        gap = is_last and self.gap_before_final_norm is not False
+        if is_last and not gap:
             x = self.norm(x)
-        if is_clip:
-            x = x.unflatten(0, (-1, self.num_frames)).transpose(1, 2)
-        return x
+        if not is_clip and not gap:
+            return x
+        clips = x.unflatten(0, (-1, self.num_frames)).transpose(1, 2)
+        if not gap:
+            return clips
+        mean = clips.mean((2, 3, 4), keepdim=True)  # (n, c, 1, 1, 1)
+        if not is_clip:
+            return self.norm(mean).squeeze(2)
+        if self.gap_before_final_norm:
+            return self.norm(mean)
+        return self.norm(mean) + self._deviation(clips, mean)
+
+    def _deviation(self, clips: Tensor, mean: Tensor) -> Tensor:
+        """Return what the norm of the mean would make of the distance to it."""
+        variance = mean.var(1, correction=0, keepdim=True)
+        scale = self.norm.weight[:, None, None, None] * (variance + EPS).rsqrt()
+        return (clips - mean) * scale
 
     # ------------------------------------------------------------- freezing
 
@@ -226,15 +238,15 @@ class _TAdaConvNeXt(BaseModule):
                     nn.init.zeros_(module.bias)
             elif isinstance(module, (nn.LayerNorm, _BatchNorm)):
                 module.reset_parameters()
-        super().init_weights()
-        rules = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]
         # A checkpoint of this backbone has calibrations of its own.
-        if not any(r and r['type'] in ('Pretrained', PretrainedInit) for r in rules):
-            for stage in self.stages:
-                for block in stage:
-                    block.init_identity()
+        init_in_order(self, self._init_identity)
         if self.pretrained:
             load_imagenet_weights(self, self.pretrained)
+
+    def _init_identity(self) -> None:
+        for stage in self.stages:
+            for block in stage:
+                block.init_identity()
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         """Refuses the checkpoint of another network.
@@ -282,8 +294,12 @@ class TAdaConvNeXt(_TAdaConvNeXt):
         routing: Arguments of :class:`~mmtemporal.models.layers.ConvRouting`,
             such as ``dict(norm='ln')``. Which of the two norms the paper's
             results were made with is not known.
-        gap_before_final_norm: Whether the last stage's output is the mean of
-            the clip, normalised, instead of a normalised map for each frame.
+        gap_before_final_norm: True: the last stage's output is the mean of the clip,
+            normalised, which is what the release classifies. False: a map for each
+            frame, normalised by itself. The default, None, gives clips a map whose
+            mean is that normalised mean, since it is normalised by the statistics of
+            the mean: the same for a classifier, and of use to a detector, too.
+            Frames of a 2-D recognizer get the mean alone.
         layer_scale_init_value: Initial value of the scales of the blocks.
         pretrained: An ImageNet checkpoint of ConvNeXt, of Facebook,
             torchvision, timm or mmpretrain, a file or a URL.
@@ -295,10 +311,8 @@ class TAdaConvNeXt(_TAdaConvNeXt):
     Shape:
         - input: (n, 3, t, h, w), as ``Recognizer3D`` gives it; or
           (n * t, 3, h, w), the frames of a clip being consecutive rows
-        - output: (n, c, 1, 1, 1) or (n, c, 1, 1) for the last stage, which
-          without ``gap_before_final_norm`` and for the others is
-          (n, c, t', h', w') or (n * t', c, h', w'); a tuple for several
-          ``out_indices``
+        - output: (n, c, t', h', w') or (n * t', c, h', w'), but for a pooled last
+          stage (n, c, 1, 1, 1) or (n, c, 1, 1); a tuple for several ``out_indices``
 
     Raises:
         ValueError: An argument does not fit, clips do not have

@@ -23,6 +23,7 @@ from mmtemporal.checks import (
 )
 from mmtemporal.models.layers import LongTermTDM, TemporalShift, frame_differences
 from mmtemporal.ops import recompute
+from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
 
 from .checkpointed_stage import CheckpointedStage
@@ -36,6 +37,11 @@ _FUSIONS = {
     'product': lambda frame, difference, *_: frame * difference,
     'product_sum': lambda frame, difference, *_: frame + frame * difference,
 }
+
+
+def default_fusion(num_segments: int) -> tuple[float, float]:
+    """Return the fusion weights of the authors' release."""
+    return (0.5, 0.5) if num_segments == 8 else (0.75, 0.25)
 
 
 class TDBlock(nn.Module):
@@ -77,14 +83,20 @@ class TDBlock(nn.Module):
         self.relu = block.relu
 
     def forward(self, x: Tensor) -> Tensor:
-        temporal = [layer for layer in (self.ltdm, self.shift) if layer is not None]
-        out = recompute(nn.Sequential(*temporal), self.conv1(x), *temporal)
+        norms = [] if self.ltdm is None else [self.ltdm]
+        out = recompute(self._mix, self.conv1(x), *norms)
         out = self.conv2(out)
         if self.conv3 is not None:
             out = self.conv3(out)
         if self.downsample is not None:
             x = self.downsample(x)
         return self.relu(out + x)
+
+    def _mix(self, x: Tensor) -> Tensor:
+        for layer in (self.ltdm, self.shift):
+            if layer is not None:
+                x = layer(x)
+        return x
 
 
 @MODELS.register_module()
@@ -181,7 +193,7 @@ class TDN(TemporalResNet):
         self.frames_per_segment = frames_per_segment
         self.short_term = short_term
         if fusion is None:
-            fusion = (0.5, 0.5) if num_segments == 8 else (0.75, 0.25)
+            fusion = default_fusion(num_segments)
         check_numbers('backbone.fusion', fusion, length=2)
         self.fusion = fusion
         self.fusion_form = fusion_form
@@ -224,6 +236,10 @@ class TDN(TemporalResNet):
         for name in self.difference_layers[1:]:
             self.add_module(f'diff_{name}', stage(*plain[name]))
 
+    def rows_of_clip(self, shape: Sequence[int]) -> int:
+        single = len(shape) == 3 and shape[0] == self.in_channels
+        return self.num_segments * (self.frames_per_segment if single else 1)
+
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
         windows = self._windows(x)
         x = windows[:, self.frames_per_segment // 2]
@@ -253,6 +269,8 @@ class TDN(TemporalResNet):
     def _windows(self, x: Tensor) -> Tensor:
         """Returns a view of any of the inputs as (n * t, k, c, h, w)."""
         c, k, t = self.in_channels, self.frames_per_segment, self.num_segments
+        if is_symbolic(x):
+            return x.transpose(1, 2)
         if x.dim() == 5 and x.shape[1:3] == (c, k) and x.size(0) % t == 0:
             return x.transpose(1, 2)
         if x.dim() == 4 and x.size(1) == c and x.size(0) % (k * t) == 0:
@@ -265,7 +283,8 @@ class TDN(TemporalResNet):
             f'(n * {t}, {c}, {k}, h, w), (n * {t * k}, {c}, h, w) or (n * {t}, '
             f'{c * k}, h, w); set clip_len={k} and num_clips={t} in SampleFrames or '
             f'mmtemporal.SampleWindows, and backbone.num_segments and '
-            'cls_head.num_segments to that num_clips'
+            f'cls_head.num_segments to that num_clips; or backbone.in_channels={c} to '
+            'the channels of an image'
         )
 
     def _freeze_stages(self) -> None:
@@ -294,4 +313,4 @@ class TDN(TemporalResNet):
         if key != 'diff_conv1.conv.weight':
             return tensor
         channels = self.diff_conv1.in_channels
-        return tensor.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+        return tensor.mean(1, keepdim=True).repeat_interleave(channels, 1)

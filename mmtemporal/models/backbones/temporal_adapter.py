@@ -11,20 +11,24 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmtemporal.checks import check_whole, is_list
+from mmtemporal.config_types import type_name
+from mmtemporal.models.frame_counts import TemporalBackbone, check_channels
+from mmtemporal.models.init_rules import split_rules
 from mmtemporal.models.layers import OnFrames, SingleFrameConv3d, TAdaConv2d, TAdaConv3d
+from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
 
-from .checkpoint_report import summarise
+from .checkpoint_report import repeat_colours, summarise
 from .host import build_host, run_host, trace_host
 from .insertion import CONVS, LAYERS, insert, reduce_to_frames, replace_conv
-from .placement import find_places
+from .placement import choose_conv, find_places
 from .recognizer_checkpoint import keep_backbone
 
 _NUMBER = re.compile(r'\.\d+(?=\.)')
 
 
 @MODELS.register_module()
-class TemporalAdapter(BaseModule):
+class TemporalAdapter(TemporalBackbone, BaseModule):
     """Any backbone, with temporal layers inside.
 
     The backbone (the host) keeps its modules and their names; a layer becomes a
@@ -59,21 +63,26 @@ class TemporalAdapter(BaseModule):
         temporal: Config of the layer, or of several in sequence. The type is
             ``'TAM'``, ``'TemporalInterlace'``, ``'LongTermTDM'`` or
             ``'TemporalShift'``; or, alone, ``'TAdaConv2d'`` or ``'TAdaConv3d'``,
-            which take the place of a convolution and start as it is. The rest are
-            arguments of the class.
+            which take the place of a convolution and start as it is, or
+            ``'TAdaConv'``, which is that of the two whose convolutions the backbone
+            has. The rest are arguments of the class.
         num_segments: Number T of frames of a clip.
         where: Name of a rule, or a regular expression for whole names of modules of
             the host, or several of these. The rules are the places known for the
             layer in a family of networks: 'resnet' (also ResNeXt), 'tdn' (the last
-            three stages), 'mobilenet_v2', 'shufflenet_v2', both also with
-            '_residual' (blocks that keep the shape alone), 'inception_v3' and
-            'mobileone'; and two kinds of convolutions, 'spatial_convs' and
+            three stages), 'slowfast', 'mobilenet_v2', 'shufflenet_v2', both also with
+            '_residual' (blocks that keep the shape alone), 'inception_v3',
+            'mobileone' and 'transformer' (before the norm in front of attention);
+            and two kinds of convolutions, 'spatial_convs' and
             'temporal_convs'. At temporal convolutions a layer takes over the mixing
             of frames: they are reduced to one frame, and it stands behind them and
             their norm and activation. Defaults to the first rule that fits.
         position: Whether the layer goes 'before' those modules, where the known
             places are, or 'after' them. It means nothing at temporal convolutions and
             for TAdaConv.
+        image_size: Height and width, or side, in pixels of the images of a backbone
+            that takes a single size and does not say which. Needed where neither 224
+            nor 112 will do.
         init_cfg: mmengine's initialisation; ``dict(type='Pretrained', ...)`` takes
             checkpoints of the host, too.
 
@@ -97,6 +106,7 @@ class TemporalAdapter(BaseModule):
         num_segments: int,
         where: Union[str, Sequence[str], None] = None,
         position: str = 'before',
+        image_size: Union[int, Sequence[int], None] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -109,13 +119,19 @@ class TemporalAdapter(BaseModule):
         kinds = _check_kinds(temporal)
         self.num_segments = num_segments
         self.host, self.library = build_host(backbone)
-        trace = trace_host(self.host, self.library, num_segments)
+        if kinds == ['TAdaConv']:
+            kinds = [choose_conv(self.host)]
+        trace = trace_host(self.host, self.library, num_segments, image_size)
+        self._freeze_unused(trace.unused)
+        self.in_channels = trace.input[1]
         features = trace.features_of(trace.output)
         self.out_layout = features and features.layout
+        self.out_rows = trace.output and trace.output[0]
         places = []
         for name, rule in find_places(self.host, trace, where, kinds[0]).items():
             if kinds[0] in CONVS:
-                place = replace_conv(self.host, name, temporal[0], trace)
+                options = {**temporal[0], 'type': kinds[0]}
+                place = replace_conv(self.host, name, options, trace)
             else:
                 side = position
                 if rule == 'temporal_convs':
@@ -141,11 +157,31 @@ class TemporalAdapter(BaseModule):
                 found[f'{name}.routing'] = module.routing
         return found
 
-    def get(self, name: str, default=None):
-        """Returns an attribute; ``max_testing_views`` asks for num_segments so."""
-        return getattr(self, name, default)
+    @property
+    def feature_frames(self) -> Optional[int]:
+        return self.out_rows
+
+    def _freeze_unused(self, names: Sequence[str]) -> None:
+        """Freeze what would have a distributed wrapper wait for its gradient."""
+        for name in names:
+            self.host.get_parameter(name).requires_grad_(False)
+        if names:
+            print_log(
+                f'{summarise(names)} parameters of {type(self.host).__name__} do not '
+                'take part in the features: they are frozen',
+                logger='current',
+            )
 
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
+        if not is_symbolic(x):
+            self._check_input(x)
+        x = run_host(self.host, self.library, x)
+        if self.library == 'mmaction2' or isinstance(x, tuple):
+            return x
+        return self._to_maps(x)
+
+    def _check_input(self, x: Tensor) -> None:
+        check_channels(x.size(1), self.in_channels)
         frames = x.size(2) if x.dim() == 5 else x.size(0)
         if frames % self.num_segments or (x.dim() == 5 and frames != self.num_segments):
             raise ValueError(
@@ -154,10 +190,6 @@ class TemporalAdapter(BaseModule):
                 'or clip_len (hosts for clips) in the sampler, backbone.num_segments '
                 'and, where the head has it, cls_head.num_segments to the same value'
             )
-        x = run_host(self.host, self.library, x)
-        if self.library == 'mmaction2' or isinstance(x, tuple):
-            return x
-        return self._to_maps(x)
 
     def _to_maps(self, x: Tensor) -> Tensor:
         """Returns features as the heads want them: (n * t, c, h, w)."""
@@ -194,8 +226,8 @@ class TemporalAdapter(BaseModule):
         for name, layer in layers.items():
             layer.load_state_dict(new[name])
         self.init_cfg = init_cfg
-        if init_cfg:
-            initialize(self, init_cfg)
+        drawing, loading = split_rules(init_cfg)
+        initialize(self, drawing + loading)
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         """Takes checkpoints of the host, too, and refuses those of other networks.
@@ -205,6 +237,7 @@ class TemporalAdapter(BaseModule):
         if not prefix:
             keep_backbone(state_dict)
         self._add_host_prefix(state_dict, prefix)
+        self._repeat_colours(state_dict, prefix)
         self._check_checkpoint(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
@@ -215,6 +248,23 @@ class TemporalAdapter(BaseModule):
             return
         for name in names:
             state_dict[host + name[len(prefix) :]] = state_dict.pop(name)
+
+    def _repeat_colours(self, state_dict: dict, prefix: str) -> None:
+        """Average the stem of the wrapped backbone's checkpoint for other channels."""
+        if any('.temporal.' in name or '.routing.' in name for name in state_dict):
+            return  # a whole adapter, which must fit as it is
+        averaged = []
+        for name, value in self.state_dict(prefix=prefix).items():
+            if name in state_dict:
+                tensor = repeat_colours(state_dict[name], value)
+                if tensor is not state_dict[name]:
+                    state_dict[name] = tensor
+                    averaged.append(name)
+        if averaged:
+            print_log(
+                f'averaged over colours and repeated {summarise(averaged)}',
+                logger='current',
+            )
 
     def _check_checkpoint(self, state_dict: dict, prefix: str) -> None:
         own = self.state_dict(prefix=prefix)
@@ -295,13 +345,15 @@ def _check_kinds(temporal: Sequence[dict]) -> list[str]:
             'backbone.temporal must be the config of a layer, or a list of them, got '
             f'{temporal!r}'
         )
-    kinds = [cfg.get('type') for cfg in temporal]
-    for kind in kinds:
-        if kind not in [*LAYERS, *CONVS]:
+    kinds = [type_name(cfg.get('type')) for cfg in temporal]
+    convs = ['TAdaConv', *CONVS]
+    for cfg, kind in zip(temporal, kinds):
+        if kind not in [*LAYERS, *convs]:
             raise ValueError(
-                f'backbone.temporal.type={kind!r} is none of {[*LAYERS, *CONVS]}'
+                f'backbone.temporal.type={cfg.get("type")!r} is none of '
+                f'{[*LAYERS, *convs]}'
             )
-    if len(kinds) != 1 and (not kinds or set(kinds) & set(CONVS)):
+    if len(kinds) != 1 and (not kinds or set(kinds) & set(convs)):
         raise ValueError(
             f'backbone.temporal is a layer, or several of {[*LAYERS]}; got {kinds}'
         )

@@ -1,11 +1,9 @@
 """What all temporal networks on a ResNet share."""
 
-import re
 from collections.abc import Sequence
 from typing import Callable, Optional, Union
 
 from mmaction.models.backbones.resnet import ResNet
-from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -16,13 +14,14 @@ from mmtemporal.checks import (
     check_stages,
     check_whole,
 )
+from mmtemporal.models.frame_counts import TemporalBackbone, check_frames
+from mmtemporal.models.init_rules import init_in_order
 
-from .checkpoint_report import read_pretrained, summarise
 from .checkpointed_stage import CheckpointedStage
-from .recognizer_checkpoint import is_recognizer, load_recognizer, take_backbone
+from .resnet_weights import load_pretrained, prepare_checkpoint, torchvision_name
 
 
-class TemporalResNet(ResNet):
+class TemporalResNet(TemporalBackbone, ResNet):
     """A ResNet whose residual blocks are given a temporal layer.
 
     It adds to mmaction2's ``ResNet``: the check of the frame count, activation
@@ -122,17 +121,8 @@ class TemporalResNet(ResNet):
         # distributed wrapper ever waits for these gradients.
         self._freeze()
 
-    def get(self, name: str, default=None):
-        """Returns an attribute; ``max_testing_views`` asks for num_segments so."""
-        return getattr(self, name, default)
-
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
-        if x.size(0) % self.num_segments:
-            raise ValueError(
-                f'got {x.size(0)} frames, not a multiple of num_segments='
-                f'{self.num_segments}; set num_clips in SampleFrames, '
-                'backbone.num_segments and cls_head.num_segments to the same value'
-            )
+        check_frames(x, self.in_channels, self.num_segments)
         return super().forward(x)
 
     # ------------------------------------------------------------- freezing
@@ -167,128 +157,33 @@ class TemporalResNet(ResNet):
     # -------------------------------------------------------------- weights
 
     def init_weights(self) -> None:
-        if self.pretrained and not self.torchvision_pretrain:
-            super().init_weights()
+        if self.is_init:
+            BaseModule.init_weights(self)  # which only warns
             return
-        # First everything, then what the file holds.
-        BaseModule.init_weights(self)
-        loaded = isinstance(self.init_cfg, dict) and self.init_cfg['type'] in (
-            'Pretrained',
-            'PretrainedInit',
-        )
-        if not loaded:
-            self._init_temporal()
+        # First everything, then what the files hold.
+        init_in_order(self, self._init_temporal)
         if self.pretrained:
-            self._load_torchvision_checkpoint(MMLogger.get_current_instance())
+            load_pretrained(self)
 
     def _init_temporal(self) -> None:
         """Initialises what the rules of ``init_cfg`` do not do right."""
 
-    def _load_torchvision_checkpoint(self, logger: MMLogger) -> None:
-        """Loads a ResNet in torchvision's layout and logs what it did."""
-        checkpoint = read_pretrained(self.pretrained)
-        source = dict(checkpoint.get('state_dict', checkpoint))
-        if is_recognizer(source):
-            load_recognizer(self, source)
-            return
-        fresh, made, missing, misshapen, loaded = [], [], [], [], set()
-        for key, value in self.state_dict(keep_vars=True).items():
-            name = self._torchvision_name(key)
-            tensor = self._adapt(key, source[name]) if name in source else None
-            if name is None:
-                fresh.append(key)
-            elif tensor is None:
-                # Files from before torch 0.4.1 have no counters.
-                if not name.endswith('num_batches_tracked'):
-                    missing.append(name)
-            elif tensor.shape != value.shape:
-                misshapen.append(name)
-            else:
-                value.data.copy_(tensor)
-                if name in loaded:
-                    made.append(key)
-                loaded.add(name)
-        unused = sorted(source.keys() - loaded - set(misshapen))
-        known = tuple(f'layer{i}.' for i in range(self.num_stages + 1, 5)) + ('fc.',)
-        foreign = [name for name in unused if not name.startswith(known)]
-        if missing or misshapen or foreign:
-            raise ValueError(
-                f'{self.pretrained} is no ResNet-{self.depth} in torchvision layout: '
-                f'{summarise(missing)} missing, {summarise(misshapen)} of another '
-                f'shape, {summarise(foreign)} unknown; set backbone.pretrained to '
-                f'a ResNet-{self.depth}, or backbone.depth to the depth of the file, '
-                'or backbone.torchvision_pretrain=False for a file of this backbone'
-            )
-        logger.info(
-            f'{self.pretrained}: loaded {len(loaded)} tensors, made of them once more '
-            f'{summarise(made)}, left out {summarise(unused)}, initialised here '
-            f'{summarise(fresh)}'
-        )
-
     def _torchvision_name(self, key: str) -> Optional[str]:
         """Returns torchvision's name of a tensor, None for a temporal one."""
         name = key.replace(f'.{self.wrapper}.', '.') if self.wrapper else key
-        match = re.fullmatch(
-            r'(layer\d\.\d+\.)?(conv(\d)|downsample)\.(conv|bn)(\.\w+)', name
-        )
-        if match is None:
-            return None
-        block, _, number, part, rest = match.groups(default='')
-        if number:
-            return f'{block}{part}{number}{rest}'
-        return f'{block}downsample.{0 if part == "conv" else 1}{rest}'
+        return torchvision_name(name)
 
     def _adapt(self, key: str, tensor: Tensor) -> Tensor:
         """Gives a tensor of the file the form that the backbone has it in."""
         return tensor
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
-        """Refuses the checkpoint of another network.
+        """Take the checkpoint of a ResNet, too, and refuse those of other networks.
 
         mmengine loads checkpoints loosely and would only log the difference.
         """
-        if not prefix:
-            take_backbone(self, state_dict)
-        self._check_checkpoint(state_dict, prefix)
+        prepare_checkpoint(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-    def _check_checkpoint(self, state_dict: dict, prefix: str) -> None:
-        own = self.state_dict(prefix=prefix)
-        blocks = re.compile(re.escape(prefix) + r'layer\d\.\d+\.')
-        theirs = {match[0] for match in map(blocks.match, state_dict) if match}
-        ours = {match[0] for match in map(blocks.match, own) if match}
-        if theirs and theirs != ours:
-            raise ValueError(
-                f'the checkpoint has {len(theirs)} residual blocks, this backbone '
-                f'(depth={self.depth}) has {len(ours)}; set backbone.depth and '
-                'backbone.num_stages to those of the checkpoint'
-            )
-        misshapen = [
-            f'{key} {tuple(state_dict[key].shape)} instead of {tuple(value.shape)}'
-            for key, value in own.items()
-            if key in state_dict and state_dict[key].shape != value.shape
-        ]
-        if misshapen:
-            raise ValueError(
-                f'the checkpoint has tensors of other shapes: {summarise(misshapen)}; '
-                f'set backbone.depth={self.depth} and backbone.num_segments='
-                f'{self.num_segments} to those of the checkpoint'
-            )
-        missing = [
-            key
-            for key in own
-            if self._torchvision_name(key[len(prefix) :]) is not None
-            and key not in state_dict
-            and not key.endswith('num_batches_tracked')
-        ]
-        unknown = [key for key in state_dict if blocks.match(key) and key not in own]
-        if theirs and (missing or unknown):
-            raise ValueError(
-                f'the checkpoint is not of a {type(self).__name__} with these '
-                f'arguments: it lacks {summarise(missing)} and has in excess '
-                f'{summarise(unknown)}; convert it with mmtemporal.checkpoints, or '
-                'give a ResNet in torchvision layout as backbone.pretrained'
-            )
 
 
 def _check_stages(

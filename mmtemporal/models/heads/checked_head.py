@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Optional
 
 from mmaction.structures import ActionDataSample
+from mmengine.model import initialize
 from torch import Tensor
 
-from mmtemporal.checks import check_number, check_probability, check_whole
+from mmtemporal.checks import check_number, check_probability, check_whole, is_list
+from mmtemporal.models.init_rules import split_rules
 
 
 class CheckedHead:
@@ -21,6 +23,9 @@ class CheckedHead:
         num_segments: Number of frames of a clip in the features, or None.
         dropout_ratio: Probability of dropping a feature.
         init_std: Standard deviation of the classifier's initial weights.
+        average_clips: How the scores of several views become one: 'prob', a mean of
+            probabilities, or 'score', of scores. None leaves them as they are, which
+            metrics cannot take.
         **kwargs: Further arguments of the head.
 
     Raises:
@@ -34,6 +39,7 @@ class CheckedHead:
         num_segments: Optional[int] = None,
         dropout_ratio: float = 0.5,
         init_std: float = 0.001,
+        average_clips: Optional[str] = 'prob',
         **kwargs,
     ) -> None:
         check_whole('cls_head.num_classes', num_classes)
@@ -42,14 +48,30 @@ class CheckedHead:
             check_whole('cls_head.num_segments', num_segments)
         check_probability('cls_head.dropout_ratio', dropout_ratio)
         check_number('cls_head.init_std', init_std, least=0)
+        if is_list(kwargs.get('topk')):
+            kwargs['topk'] = tuple(kwargs['topk'])  # JSON and YAML have no tuples
         super().__init__(
             num_classes,
             in_channels,
             dropout_ratio=dropout_ratio,
             init_std=init_std,
+            average_clips=average_clips,
             **kwargs,
         )
         self.num_segments = num_segments
+        # A temporal pool in the backbone, of TSM's kind, halves the frames.
+        halved = getattr(self, 'is_shift', False) and self.temporal_pool
+        self.num_rows = num_segments // 2 if halved else num_segments
+
+    def init_weights(self) -> None:
+        """Initialise the classifier, then by ``init_cfg``, which stock heads ignore."""
+        self.init_classifier()
+        drawing, loading = split_rules(self.init_cfg)
+        initialize(self, drawing + loading)
+
+    def init_classifier(self) -> None:
+        """Draw the initial weights of the classifier."""
+        super().init_weights()
 
     def check_features(self, x: Tensor) -> None:
         """Raises a ValueError if the features are none that the head can score.
@@ -67,7 +89,12 @@ class CheckedHead:
                 f'got features of {x.size(1)} channels, not of in_channels='
                 f'{self.in_channels}; set cls_head.in_channels to those of the backbone'
             )
-        if x.dim() == 4 and (not self.num_segments or x.size(0) % self.num_segments):
+        if self.avg_pool is None and max(x.shape[2:]) > 1:
+            raise ValueError(
+                f'got features of {tuple(x.shape[2:])} and cls_head.spatial_type='
+                f"{self.spatial_type!r}, which pools nothing; set it to 'avg'"
+            )
+        if x.dim() == 4 and (not self.num_rows or x.size(0) % self.num_rows):
             raise ValueError(
                 f'got features of {x.size(0)} frames, not a multiple of num_segments='
                 f'{self.num_segments}; set cls_head.num_segments to that of the '
@@ -78,6 +105,9 @@ class CheckedHead:
         self, cls_scores: Tensor, data_samples: Sequence[ActionDataSample]
     ) -> dict:
         _check_clips(len(cls_scores), len(data_samples), per_video=False)
+        if self.multi_class and self.num_classes == 1:
+            # The stock loss drops the only class of the labels, but not of the scores.
+            cls_scores = cls_scores.squeeze(1)
         return super().loss_by_feat(cls_scores, data_samples)
 
     def predict_by_feat(

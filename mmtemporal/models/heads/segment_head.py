@@ -23,7 +23,7 @@ class SegmentHead(CheckedHead, TSMHead):
         init_std: Standard deviation of the classifier's initial weights.
         **kwargs: See ``TSMHead`` and ``BaseHead``: ``loss_cls``,
             ``multi_class``, ``label_smooth_eps``, ``topk``, ``average_clips``,
-            ...
+            ``spatial_type``, ``temporal_pool``, ...
 
     Shape:
         - input: (n * t, c, h, w), or (n, c, t, h, w) with ``fcn_test``
@@ -51,6 +51,11 @@ class SegmentHead(CheckedHead, TSMHead):
             init_std=init_std,
             **kwargs,
         )
+        if self.consensus is None:
+            raise ValueError(
+                f'got cls_head.consensus={kwargs["consensus"]}, expected '
+                "dict(type='AvgConsensus', dim=1)"
+            )
 
     def forward(
         self, x: Tensor, num_segs: int, fcn_test: bool = False, **kwargs
@@ -59,9 +64,11 @@ class SegmentHead(CheckedHead, TSMHead):
             # (n, c, t, h, w) -> (n * t, c, h, w)
             x = x.transpose(1, 2).flatten(0, 1)
         self.check_features(x)
-        x = self.avg_pool(x).flatten(1)
+        if self.avg_pool is not None:
+            x = self.avg_pool(x)
+        x = x.flatten(1)
         if self.dropout is not None:
             x = self.dropout(x)
         scores = self.fc_cls(x)
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-        return self.consensus(scores.unflatten(0, (-1, self.num_segments))).squeeze(1)
+        return self.consensus(scores.unflatten(0, (-1, self.num_rows))).squeeze(1)

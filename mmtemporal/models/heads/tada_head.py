@@ -28,7 +28,8 @@ class TAdaHead(CheckedHead, I3DHead):
             has averaged over them already.
         dropout_ratio: Probability of dropping a feature before the classifier.
         **kwargs: See ``BaseHead``: ``loss_cls``, ``multi_class``,
-            ``label_smooth_eps``, ``topk``, ``average_clips``, ...
+            ``label_smooth_eps``, ``topk``, ``average_clips``, ... ``init_std`` is that
+            of ``I3DHead``, and has no meaning here.
 
     Shape:
         - input: (n, c, t, h, w), or (n * t, c, h, w) with t = ``num_segments``
@@ -50,8 +51,13 @@ class TAdaHead(CheckedHead, I3DHead):
         super().__init__(
             num_classes, in_channels, num_segments, dropout_ratio, **kwargs
         )
+        if self.avg_pool is None:
+            raise ValueError(
+                f'got cls_head.spatial_type={self.spatial_type!r}, expected '
+                "'avg': the head averages over frames and space"
+            )
 
-    def init_weights(self) -> None:
+    def init_classifier(self) -> None:
         self.fc_cls.reset_parameters()
 
     def forward(self, x: Tensor, *args, **kwargs) -> Tensor:

@@ -12,11 +12,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmtemporal.checks import check_choice, check_options, check_whole
+from mmtemporal.config_types import type_name
 from mmtemporal.ops import without_autocast
+from mmtemporal.ops.tracing import is_symbolic
 
 from .temporal_routing import AttentionRouting, ConvRouting
 
-_ROUTINGS = {'conv': ConvRouting, 'attention': AttentionRouting}
+_ROUTINGS = {
+    'conv': ConvRouting,
+    'attention': AttentionRouting,
+    # as pure Python configs have them
+    'ConvRouting': ConvRouting,
+    'AttentionRouting': AttentionRouting,
+}
 
 
 class TAdaConv2d(nn.Conv2d):
@@ -60,7 +68,8 @@ class TAdaConv2d(nn.Conv2d):
         calibrate_bias: Whether the bias has a calibration of its own (beta).
         routing: The routing function and its arguments: ``dict(type='conv',
             ...)``, see :class:`ConvRouting`, the default, or
-            ``dict(type='attention', ...)``, see :class:`AttentionRouting`.
+            ``dict(type='attention', ...)``, see :class:`AttentionRouting`. The type
+            may be the class.
 
     Shape:
         - input: (n * t, in_channels, h, w), the frames of a clip being
@@ -109,6 +118,8 @@ class TAdaConv2d(nn.Conv2d):
         self.routing.init_weights()
 
     def forward(self, x: Tensor) -> Tensor:
+        if is_symbolic(x):
+            return self._convolve(x, self.num_segments)
         if x.dim() == 5:
             # (n, c, t, h, w) -> (n * t, c, h, w), and back
             t = x.size(2)
@@ -249,7 +260,7 @@ def _make_routing(
     if calibrate_bias and conv.bias is None:
         raise ValueError('calibrate_bias=True needs bias=True')
     options = check_options('routing', routing)
-    kind = options.pop('type', 'conv')
+    kind = type_name(options.pop('type', 'conv'))
     check_choice('routing.type', kind, _ROUTINGS)
     return _ROUTINGS[kind](
         conv.in_channels,

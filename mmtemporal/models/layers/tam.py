@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from mmtemporal.checks import check_choice, check_frames, check_odd, check_whole
 from mmtemporal.ops import temporal_mix, without_autocast
 
+# Its loop over the kernel hides the sizes from torch.fx.
+torch.fx.wrap('temporal_mix')
+
 # Which branches a variant has: (adaptive kernel, importance map).
 _VARIANTS = {
     'tam': ('learnt', 'local'),

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmtemporal.checks import check_frames, check_whole
-from mmtemporal.ops.tracing import is_traced
+from mmtemporal.ops.tracing import is_symbolic, is_traced
 
 
 def frame_differences(windows: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ class LongTermTDM(nn.Module):
         self.expand_bn = nn.BatchNorm2d(in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        if min(x.shape[-2:]) < 2 and self.num_scales >= 2:
+        if not is_symbolic(x) and min(x.shape[-2:]) < 2 and self.num_scales >= 2:
             raise ValueError(
                 f'got maps of {x.size(-2)} x {x.size(-1)} pixels, which cannot be '
                 'halved; give larger frames (a network with four stages needs 33 '

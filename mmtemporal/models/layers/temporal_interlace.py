@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from mmtemporal.checks import check_frames, check_number, check_whole
 from mmtemporal.ops import recompute, temporal_mix, without_autocast
 
+# Its loop over the kernel hides the sizes from torch.fx.
+torch.fx.wrap('temporal_mix')
+
 # The sigmoid of this is 0.625, so with a scale of 4 every learnt offset starts
 # near half a frame, and with the paper's scale of T = 8 at one frame.
 _INITIAL_OFFSET_BIAS = 0.5108
@@ -164,12 +167,18 @@ class TemporalInterlace(nn.Module):
                 # Groups in order: o_0, o_1, -o_0, -o_1, with w_0, w_1, w_0, w_1.
                 offset = torch.cat((offset, -offset), 1)
                 weight = torch.cat((weight, weight), 1)
-            step = torch.arange(
-                -self.reach, self.reach + 1, device=x.device, dtype=offset.dtype
-            )
-            # A tap's frame is s = t + step, hence t - s - o = -(step + o).
-            hat = (1 - (step[:, None] + offset[:, None]).abs()).relu()
+            hat = _hat(offset, self.reach)
             return hat.unsqueeze(2) * weight.transpose(1, 2).unsqueeze(1)
+
+
+def _hat(offset: Tensor, reach: int) -> Tensor:
+    """Return the interpolation weights of offsets: (n, g) to (n, k, g)."""
+    step = torch.arange(-reach, reach + 1, device=offset.device, dtype=offset.dtype)
+    # A tap's frame is s = t + step, hence t - s - o = -(step + o).
+    return (1 - (step[:, None] + offset[:, None]).abs()).relu()
+
+
+torch.fx.wrap('_hat')
 
 
 class InterlacedConv(nn.Module):

@@ -1,10 +1,14 @@
 """Pooling over neighbouring frames."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mmtemporal.checks import check_frames
 from mmtemporal.ops import temporal_mix
+
+# Its loop over the kernel hides the sizes from torch.fx.
+torch.fx.wrap('temporal_mix')
 
 
 def temporal_pool(x: Tensor, num_segments: int, mode: str = 'avg') -> Tensor:

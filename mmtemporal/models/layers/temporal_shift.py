@@ -6,6 +6,9 @@ from torch import Tensor, nn
 from mmtemporal.checks import check_whole
 from mmtemporal.ops import temporal_mix
 
+# Its loop over the kernel hides the sizes from torch.fx.
+torch.fx.wrap('temporal_mix')
+
 
 class TemporalShift(nn.Module):
     """Mixes each channel of three neighbouring frames with weights of its own.

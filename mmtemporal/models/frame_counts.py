@@ -1,0 +1,196 @@
+"""Checks that frames of different videos do not meet.
+
+A 2-D recognizer stacks the frames of all videos of a batch before its backbone sees
+them, so a wrong number of frames a video can go unnoticed there: 32 videos of 3
+frames are as many frames as 12 of 8. The recognizer itself still knows.
+"""
+
+from collections.abc import Sequence
+from typing import Optional
+
+from mmaction.models.recognizers import (
+    Recognizer2D,
+    Recognizer3D,
+    RecognizerOmni,
+)
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_module_registration_hook
+
+from mmtemporal.ops.tracing import is_symbolic
+
+_KEYS = 'num_clips in the sampler, backbone.num_segments and cls_head.num_segments'
+
+
+class TemporalBackbone:
+    """A mixin: what the checks ask a backbone of this package.
+
+    Attributes:
+        num_segments: Number T of frames, or of TDN's windows, of a clip.
+    """
+
+    num_segments: int
+
+    @property
+    def feature_frames(self) -> Optional[int]:
+        """Number of frames of a clip in the features; None: it cannot be told."""
+        return self.num_segments
+
+    def rows_of_clip(self, shape: Sequence[int]) -> int:
+        """Return how many images, or windows, of such a shape are one clip."""
+        return self.num_segments
+
+    def get(self, name: str, default=None):
+        """Return an attribute; ``max_testing_views`` asks for num_segments so."""
+        return getattr(self, name, default)
+
+
+def check_frames(x: Tensor, in_channels: int, num_segments: int) -> None:
+    """Check what a network for frames is given.
+
+    Shape:
+        - x: (n * t, c, h, w), with t = ``num_segments`` and c = ``in_channels``
+
+    Raises:
+        ValueError: It is of another shape.
+    """
+    if is_symbolic(x):
+        return
+    if x.dim() != 4:
+        raise ValueError(
+            f'got input of shape {tuple(x.shape)}, expected frames, (n * '
+            f"{num_segments}, {in_channels}, h, w); set model.type='Recognizer2D', "
+            "input_format='NCHW' in FormatShape and format_shape='NCHW' in "
+            f'model.data_preprocessor, and in the sampler clip_len=1 and '
+            f'num_clips={num_segments}'
+        )
+    check_channels(x.size(1), in_channels)
+    if x.size(0) % num_segments:
+        raise ValueError(
+            f'got {x.size(0)} frames, not a multiple of num_segments={num_segments}; '
+            f'set {_KEYS} to the same value'
+        )
+
+
+def check_clips(x: Tensor, in_channels: int, num_segments: int) -> None:
+    """Check what a network for clips is given.
+
+    Shape:
+        - x: (n, c, t, h, w), with t = ``num_segments`` and c = ``in_channels``
+
+    Raises:
+        ValueError: It is of another shape.
+    """
+    check_channels(x.size(1), in_channels)
+    if x.size(2) != num_segments:
+        raise ValueError(
+            f'got clips of {x.size(2)} frames, not num_segments={num_segments}; '
+            'set clip_len in the sampler and backbone.num_segments to the same value'
+        )
+
+
+def check_channels(channels: int, in_channels: int) -> None:
+    """Raise a ValueError if images have another number of channels."""
+    if channels != in_channels:
+        raise ValueError(
+            f'got images of {channels} channels, expected in_channels={in_channels}; '
+            'set backbone.in_channels to the number of the pipeline (3 for RGB, 2 a '
+            'frame for optical flow)'
+        )
+
+
+def watch_recognizers() -> None:
+    """Have every recognizer that gets a backbone of this package check its input.
+
+    No class of the host is changed: the recognizers get a forward pre-hook each.
+    """
+    register_module_module_registration_hook(_watch)
+
+
+def _watch(parent: nn.Module, name: str, child: nn.Module) -> None:
+    if not isinstance(child, TemporalBackbone):
+        return
+    if isinstance(parent, RecognizerOmni):
+        raise ValueError(
+            f'RecognizerOmni feeds images and clips in turn, but '
+            f'{type(child).__name__} takes clips of num_segments='
+            f'{child.num_segments} frames alone; train it on videos, with '
+            'model.type Recognizer2D or Recognizer3D'
+        )
+    watched = check_recognizer in parent._forward_pre_hooks.values()
+    if isinstance(parent, (Recognizer2D, Recognizer3D)) and not watched:
+        parent.register_forward_pre_hook(check_recognizer, with_kwargs=True)
+
+
+def check_recognizer(recognizer: nn.Module, args: tuple, kwargs: dict) -> None:
+    """Check the frames of each video before they become one batch.
+
+    Clips of 3-D recognizers are not taken apart, so that their backbone can check
+    them; here it is only the parts in which views are tested.
+
+    Raises:
+        AssertionError: ``test_cfg.max_testing_views`` cuts clips; the type is that
+            of MMAction2.
+        ValueError: The videos do not have the frames of one clip, or, in testing, of
+            one or several; or the head counts other clips than the backbone.
+    """
+    inputs = kwargs['inputs'] if 'inputs' in kwargs else args[0]
+    mode = kwargs.get('mode', args[2] if len(args) > 2 else 'tensor')
+    if not isinstance(inputs, Tensor) or inputs.dim() < 5:
+        return
+    backbone = recognizer.backbone
+    frames = isinstance(recognizer, Recognizer2D)
+    if mode == 'predict':
+        step = backbone.num_segments if frames else 1
+        _check_parts(recognizer.test_cfg or {}, step)
+    if not frames:
+        return
+    rows, clip = inputs.size(1), backbone.rows_of_clip(inputs.shape[2:])
+    if rows % clip or (mode == 'loss' and rows != clip):
+        _refuse(rows, clip, backbone, mode)
+    if recognizer.with_cls_head:
+        _check_head(recognizer.cls_head, backbone)
+
+
+def _refuse(rows: int, clip: int, backbone: TemporalBackbone, mode: str) -> None:
+    t = backbone.num_segments
+    wanted = f'num_segments={t}'
+    if clip != t:
+        wanted += f' windows of {clip // t} frames'
+    if mode == 'loss':
+        raise ValueError(
+            f'got {rows} frames of each video, expected {wanted}; set {_KEYS} to the '
+            'same value'
+        )
+    raise ValueError(
+        f'got {rows} frames of each video, expected one or several views of {wanted}; '
+        f'set num_clips={t} in the sampler of test_pipeline and of the dataset of '
+        'val_dataloader and test_dataloader (more views come from twice_sample=True, '
+        'ThreeCrop or TenCrop), or set backbone.num_segments and '
+        'cls_head.num_segments to its num_clips'
+    )
+
+
+def _check_head(head: nn.Module, backbone: TemporalBackbone) -> None:
+    frames = backbone.feature_frames
+    # Heads of MMAction2 without the attribute average over all that they are given.
+    counted = getattr(head, 'num_segments', None)
+    if not counted or not frames:
+        return
+    if getattr(head, 'is_shift', False) and getattr(head, 'temporal_pool', False):
+        counted //= 2
+    if counted != frames:
+        raise ValueError(
+            f'cls_head.num_segments={head.num_segments}, but clips have {frames} '
+            f'frame(s) behind the {type(backbone).__name__} with num_segments='
+            f'{backbone.num_segments}; set {_KEYS} so that they fit'
+        )
+
+
+def _check_parts(test_cfg: dict, step: int) -> None:
+    views = test_cfg.get('max_testing_views')
+    if views and (not isinstance(views, int) or views < 0 or views % step):
+        several = f' and a multiple of num_segments={step}' if step > 1 else ''
+        raise AssertionError(
+            f'got model.test_cfg.max_testing_views={views!r}, expected a positive '
+            f'number{several}'
+        )
