@@ -1,7 +1,9 @@
 """The fixes for released versions: needed, effective, and inert where not needed."""
 
+import importlib
 import inspect
 import os
+import pkgutil
 import subprocess
 import sys
 import types
@@ -115,6 +117,76 @@ def test_alias_importlib_metadata(monkeypatch):
         distribution('no-such-distribution')
     monkeypatch.setattr(imports, 'find_spec', find_spec)
     assert not imports.alias_importlib_metadata()
+
+
+def test_restore_find_loader(monkeypatch):
+    from mmengine.utils.dl_utils.misc import mmcv_full_available
+
+    # As on Python 3.14.
+    monkeypatch.delattr(pkgutil, 'find_loader', raising=False)
+    with pytest.raises(AttributeError, match='find_loader'):
+        mmcv_full_available()
+    assert imports.restore_find_loader()
+    assert mmcv_full_available() is (find_spec('mmcv._ext') is not None)
+    assert not imports.restore_find_loader()
+
+
+@pytest.fixture
+def import_mmaction(monkeypatch):
+    """A function that imports mmaction anew beside mmcv and mmengine of a version."""
+
+    def import_beside(package, version):
+        monkeypatch.delitem(sys.modules, 'mmaction', raising=False)
+        monkeypatch.setattr(f'{package}.__version__', version)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter('always')
+            assert importlib.import_module('mmaction').__version__
+        return [str(warning.message) for warning in seen]
+
+    return import_beside
+
+
+@pytest.mark.parametrize('version', ['2.1.0', '2.2.0', '2.3.6'])
+def test_allow_newer_mmcv(import_mmaction, version):
+    assert find_spec('mmaction')  # a look that does not use the fix up
+    messages = import_mmaction('mmcv', version)
+    assert [f'mmcv {version} is newer' in text for text in messages] == (
+        [True] if version != '2.1.0' else []
+    )
+    import mmcv
+
+    assert mmcv.__version__ == version
+
+
+@pytest.mark.parametrize(
+    'package, version, told',
+    [
+        ('mmcv', '1.7.2', 'MMCV==1.7.2 is used'),
+        ('mmcv', '2.4.0', 'MMCV==2.4.0 is used'),
+        ('mmengine', '1.0.0', 'MMEngine==1.0.0 is used'),
+    ],
+)
+def test_other_versions_are_refused_as_before(import_mmaction, package, version, told):
+    with pytest.raises(AssertionError, match=told):
+        import_mmaction(package, version)
+
+
+def test_newer_mmcv_is_refused_without_the_fix(import_mmaction, monkeypatch):
+    finders = [
+        finder
+        for finder in sys.meta_path
+        if not isinstance(finder, imports._NewerMMCVFinder)
+    ]
+    monkeypatch.setattr(sys, 'meta_path', finders)
+    with pytest.raises(AssertionError, match='MMCV==2.2.0'):
+        import_mmaction('mmcv', '2.2.0')
+    # Too late: it is there, or will not come again.
+    monkeypatch.setitem(sys.modules, 'mmaction', types.ModuleType('mmaction'))
+    assert not imports.allow_newer_mmcv()
+    monkeypatch.delitem(sys.modules, 'mmaction')
+    assert imports.allow_newer_mmcv()
+    assert not imports.allow_newer_mmcv()
+    assert import_mmaction('mmcv', '2.2.0')
 
 
 @pytest.mark.parametrize('timm', [False, True])

@@ -13,7 +13,9 @@ from .evaluation import restore_trapz
 from .imports import (
     add_config_scope,
     alias_importlib_metadata,
+    allow_newer_mmcv,
     disable_multimodal_without_timm,
+    restore_find_loader,
     silence_mmcv_lite,
     stub_drn,
 )
@@ -24,6 +26,7 @@ __all__ = [
     'add_config_scope',
     'alias_importlib_metadata',
     'allow_amp_on_cpu',
+    'allow_newer_mmcv',
     'allow_training_checkpoints',
     'apply',
     'cast_half_scores',
@@ -35,6 +38,7 @@ __all__ = [
     'read_urls_safely',
     'remove_old_checkpoints_last',
     'replace_whole_files',
+    'restore_find_loader',
     'restore_trapz',
     'silence_mmcv_lite',
     'stub_drn',
@@ -48,6 +52,8 @@ def apply():
     :func:`cast_half_scores` is not among them: it changes classes of
     ``mmaction.models`` and is called by ``mmtemporal.models``.
     """
+    restore_find_loader()
+    allow_newer_mmcv()  # before any import of mmaction
     alias_importlib_metadata()  # first: mmaction.utils.dependency needs it
     stub_drn()
     disable_multimodal_without_timm()

@@ -1,6 +1,8 @@
 """Fixes for what goes wrong while mmaction2, mmcv and configs are imported."""
 
+import functools
 import importlib.metadata
+import pkgutil
 import sys
 import warnings
 from importlib.abc import Loader, MetaPathFinder
@@ -8,7 +10,25 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec, spec_from_loader
 from pathlib import Path
 
+from mmengine.utils import digit_version
+
 DRN_PACKAGE = 'mmaction.models.localizers.drn'
+# mmcv of which mmaction2 was run, beyond the bound that it checks.
+NEWER_MMCV = ('2.2.0', '2.4.0')
+
+
+def restore_find_loader():
+    """Let mmengine look for the compiled part of mmcv on Python 3.14.
+
+    Symptom: ``module 'pkgutil' has no attribute 'find_loader'`` from the runner.
+    Cause: mmengine asks by a function that Python 3.14 removed whether the module is
+    there, and looks at nothing else in the answer.
+    Acts when: the function is missing.
+    """
+    if hasattr(pkgutil, 'find_loader'):
+        return False
+    pkgutil.find_loader = find_spec
+    return True
 
 
 def alias_importlib_metadata():
@@ -22,6 +42,70 @@ def alias_importlib_metadata():
     if find_spec('importlib_metadata') is not None:
         return False
     sys.modules['importlib_metadata'] = importlib.metadata
+    return True
+
+
+class _NewerMMCVFinder(MetaPathFinder):
+    """Find ``mmaction`` as the others do, and run it once more if it refuses mmcv."""
+
+    searching = False
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != 'mmaction' or self.searching:
+            return None
+        self.searching = True
+        try:
+            spec = find_spec(fullname)
+        finally:
+            self.searching = False
+        if spec is not None:
+            stock = spec.loader.exec_module
+            spec.loader.exec_module = functools.partial(_run_with_newer_mmcv, stock)
+        return spec
+
+
+def _run_with_newer_mmcv(run, module):
+    try:
+        run(module)
+        return
+    except AssertionError as error:
+        if not str(error).startswith('MMCV=='):
+            raise
+        import mmcv
+
+        version = mmcv.__version__
+        first, end = map(digit_version, NEWER_MMCV)
+        if not first <= digit_version(version) < end:
+            raise
+    warnings.warn(
+        f'mmcv {version} is newer than this mmaction2 allows; the two are imported '
+        'together all the same, but were not tested with each other by their authors. '
+        'If something fails, install mmcv-lite or mmcv below 2.2.',
+        stacklevel=2,
+    )
+    mmcv.__version__ = '2.1.0'  # the newest that it takes
+    try:
+        run(module)
+    finally:
+        mmcv.__version__ = version
+
+
+def allow_newer_mmcv():
+    """Let mmaction2 be imported with an mmcv of version 2.2 or 2.3.
+
+    Symptom: ``MMCV==2.2.0 is used but incompatible`` from ``mmaction``.
+    Cause: an assertion on the version alone; mmcv-lite 2.2.0 and onedl-mmcv 2.3.6
+    train and test.
+    Acts when: that assertion fails. Then there is a warning, and mmaction2 is told
+    that mmcv is 2.1.0 while it compares the versions.
+
+    Returns:
+        Whether the first import of mmaction2 is watched from now on.
+    """
+    watched = any(isinstance(finder, _NewerMMCVFinder) for finder in sys.meta_path)
+    if watched or 'mmaction' in sys.modules:
+        return False
+    sys.meta_path.insert(0, _NewerMMCVFinder())
     return True
 
 
