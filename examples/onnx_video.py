@@ -1,67 +1,249 @@
-"""Classifies a video with an ONNX file of tools/export.py.
+"""Classify a video with an ONNX file of tools/export.py.
 
     python examples/onnx_video.py model.onnx video.mp4
 
-Needs onnxruntime and decord, and nothing of OpenMMLab or PyTorch. One view of the
-video is scored, from the middle of it; the file says how its frames are found.
+Needs onnxruntime and decord, and nothing of OpenMMLab or PyTorch. The file says how
+test_pipeline of the config prepares a video: it is done here in the same way, so all
+views that testing takes are scored and averaged.
 """
 
 import argparse
 import json
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import onnxruntime
 from decord import VideoReader
 
-
-def find_frames(view: dict, num_frames: int, fps: float) -> np.ndarray:
-    """Returns the indices of the frames, window by window."""
-    window, segments = view['window'], view['segments']
-    # Frames of this video from the first of a window to its last.
-    span = view['span'] * (fps / view['fps'] if view['fps'] else 1)
-    starts = (num_frames - span + 1) * (np.arange(segments) + 0.5) / segments
-    starts = np.floor(np.maximum(starts, 0))
-    indices = starts[:, None] + np.linspace(0, span - 1, window)
-    # A video that is too short repeats its last frame.
-    return np.clip(np.floor(indices + 1e-6), 0, num_frames - 1).astype(int).ravel()
+# --------------------------------------------------------------------- sampling
+# Each sampler gives the frames of all clips, (clips, frames of a clip), for its
+# arguments s, the number n of frames of the video, and their rate, None if unknown.
 
 
-def open_video(video: Path, view: dict) -> VideoReader:
-    """Opens a video so that its frames have the size before the crop."""
-    if view['short_side'] is None:
-        return VideoReader(str(video), width=view['width'], height=view['height'])
-    height, width = VideoReader(str(video))[0].shape[:2]
-    scale = view['short_side'] / min(height, width)
-    return VideoReader(
-        str(video), width=round(width * scale), height=round(height * scale)
-    )
+def sample_frames(s: dict, n: int, fps: Optional[float]) -> np.ndarray:
+    length, clips = s['clip_len'], s['num_clips']
+    if s['target_fps'] is None:
+        span = (length - 1) * s['frame_interval'] + 1
+        offsets = np.arange(length) * s['frame_interval']
+    else:
+        span = scaled_span(s, fps)
+        offsets = np.linspace(0, span - 1, length).astype(int)
+    if length == 1:  # the middles of segments
+        edges = np.arange(clips) * (n / clips)
+        starts = edges + n / clips / 2
+        if s['twice_sample']:
+            starts = np.concatenate([starts, edges])
+    else:  # from the beginning to the end
+        room = max(n - span, 0)
+        starts = np.array([room // 2])
+        if clips > 1:
+            step = room / (clips - 1)
+            step = step if s['target_fps'] is None else np.floor(step)
+            starts = np.arange(clips * (2 if s['twice_sample'] else 1)) * step
+            starts = np.round(starts)
+    return keep_within(starts[:, None] + offsets, n, s['out_of_bound_opt'])
+
+
+def dense_sample_frames(s: dict, n: int, fps: Optional[float]) -> np.ndarray:
+    room = max(0, n - s['sample_range'])
+    firsts = np.linspace(0, room, s['num_sample_positions'], dtype=int)
+    interval = s['sample_range'] // s['num_clips']
+    starts = (firsts[:, None] + np.arange(s['num_clips']) * interval) % n
+    offsets = np.arange(s['clip_len']) * s['frame_interval']
+    return keep_within(starts.reshape(-1, 1) + offsets, n, s['out_of_bound_opt'])
+
+
+def uniform_sample(s: dict, n: int, fps: Optional[float]) -> np.ndarray:
+    segment = (n - 1) / s['clip_len']
+    starts = np.round(segment * np.arange(s['clip_len']))
+    shifts = segment / (s['num_clips'] + 1) * np.arange(1, s['num_clips'] + 1)
+    return starts + np.floor(shifts)[:, None]
+
+
+def uniform_sample_frames(s: dict, n: int, fps: Optional[float]) -> np.ndarray:
+    random = np.random.RandomState(s['seed'])
+    length, clips = s['clip_len'], s['num_clips']
+
+    def clip(i: int) -> np.ndarray:
+        if n < length:
+            return np.arange(length) + (i if n < clips else i * n // clips)
+        if n < 2 * length:
+            skipped = random.choice(length + 1, n - length, replace=False)
+            skips = np.isin(np.arange(length), skipped)
+            return np.arange(length) + np.cumsum(skips)
+        edges = np.arange(length + 1) * n // length
+        return edges[:-1] + random.randint(np.diff(edges))
+
+    return np.stack([clip(i) for i in range(clips)]) % n
+
+
+def sample_windows(s: dict, n: int, fps: Optional[float]) -> np.ndarray:
+    segments, views = s['num_clips'], s['num_views']
+    room = n - s['clip_len'] + 1
+    parts = 2 * views * np.arange(segments) + 2 * np.arange(views)[:, None] + 1
+    starts = room * parts // (2 * views * segments)
+    if room <= segments:
+        starts = np.zeros_like(starts)
+    windows = starts.reshape(-1, 1) + np.arange(s['clip_len'])
+    return keep_within(windows, n, 'repeat_last')
+
+
+def sample_segments(s: dict, n: int, fps: Optional[float]) -> np.ndarray:
+    segments, clips = s['clip_len'], s['num_clips']
+    parts = 2 * np.arange(segments)[None] + 1  # the middles, in halves of a segment
+    whole = 2
+    if clips > 1:
+        parts = clips * np.arange(segments) + np.arange(1, clips + 1)[:, None]
+        whole = clips
+    return np.minimum(np.round(n * parts / (whole * segments)), n - 1)
+
+
+def sample_dense_clips(s: dict, n: int, fps: Optional[float]) -> np.ndarray:
+    span, clips = scaled_span(s, fps), s['num_clips']
+    room = max(n - span, 0)
+    starts = room * np.arange(clips) / clips if clips > 1 else np.array([room / 2])
+    positions = starts[:, None] + np.linspace(0, span - 1, s['clip_len'])
+    return np.clip(positions + 1e-6, 0, n - 1)
+
+
+def scaled_span(s: dict, fps: Optional[float]) -> float:
+    """Return how many frames of the video a clip lasts."""
+    ratio = fps / s['target_fps'] if fps else 1
+    return max(1, s['clip_len'] * s['frame_interval'] * ratio)
+
+
+def keep_within(frames: np.ndarray, n: int, how: str) -> np.ndarray:
+    """Go on at the first frame behind the last, or repeat the last of the clip."""
+    if how == 'loop':
+        return frames % n
+    last = np.max(np.where(frames < n, frames, 0), axis=1, keepdims=True)
+    return np.where(frames < n, frames, last)
+
+
+SAMPLERS = {
+    'SampleFrames': sample_frames,
+    'DenseSampleFrames': dense_sample_frames,
+    'UniformSample': uniform_sample,
+    'UniformSampleFrames': uniform_sample_frames,
+    'SampleWindows': sample_windows,
+    'SampleSegments': sample_segments,
+    'SampleDenseClips': sample_dense_clips,
+}
+
+
+def find_frames(view: dict, num_frames: int, fps: Optional[float]) -> np.ndarray:
+    """Return the indices of the frames, clip by clip."""
+    sampling = view['sampling']
+    fps = fps if sampling['reads_fps'] else None
+    return SAMPLERS[sampling['sampler']](sampling, num_frames, fps).astype(int).ravel()
+
+
+# --------------------------------------------------------------------- pictures
+
+
+def resize(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Interpolate between the centres of pixels, as OpenCV does."""
+    picture = picture.astype(np.float32)
+    for axis, size in ((0, height), (1, width)):
+        old = picture.shape[axis]
+        position = (np.arange(size) + 0.5) * (old / size) - 0.5
+        position = np.clip(position, 0, old - 1)
+        low = position.astype(int)
+        high = np.minimum(low + 1, old - 1)
+        weight = np.expand_dims(position - low, [i for i in range(3) if i != axis])
+        low, high = picture.take(low, axis), picture.take(high, axis)
+        picture = low + (high - low) * weight.astype(np.float32)
+    return (picture + 0.5).astype(np.uint8)
+
+
+def find_size(width: int, height: int, kind: str, value) -> tuple[int, int]:
+    """Return the width and height to which a step resizes."""
+    if kind == 'resize':
+        return tuple(value)
+    factor = value
+    if kind == 'fit':
+        longest, shortest = value
+        factor = shortest / min(width, height)
+        if longest is not None:
+            factor = min(longest / max(width, height), factor)
+    return int(width * factor + 0.5), int(height * factor + 0.5)
+
+
+def find_corners(x: int, y: int, kind: str) -> list[tuple[int, int]]:
+    """Return the upper left corners of the crops, for what is left over at them."""
+    if kind == 'center_crop':
+        return [(x // 2, y // 2)]
+    if kind == 'three_crops':  # one of the two is 0
+        x, y = x // 2, y // 2
+        return [(0, 0), (2 * x, 2 * y), (x, y)]
+    x, y = x // 4, y // 4
+    return [(0, 0), (4 * x, 0), (0, 4 * y), (4 * x, 4 * y), (2 * x, 2 * y)]
+
+
+def prepare(frame: np.ndarray, steps: list[dict]) -> list[np.ndarray]:
+    """Resize and crop a frame, (h, w, 3), and return all its crops."""
+    crops = [frame]
+    for step in steps:
+        [(kind, value)] = step.items()
+        height, width = crops[0].shape[:2]
+        if kind in ('resize', 'scale', 'fit'):
+            size = find_size(width, height, kind, value)
+            crops = [resize(crop, *size) for crop in crops]
+            continue
+        x, y = width - value[0], height - value[1]
+        if min(x, y) < 0 or (kind == 'three_crops' and min(x, y) > 0):
+            raise ValueError(f'frames of {width} x {height} have no {kind} of {value}')
+        crops = [
+            crop[top : top + value[1], left : left + value[0]][:, ::direction]
+            for left, top in find_corners(x, y, kind)
+            for direction in ((1, -1) if kind == 'ten_crops' else (1,))
+            for crop in crops
+        ]
+    return crops
 
 
 def read_view(video: Path, view: dict) -> np.ndarray:
-    """Reads one view, (1, frames, 3, h, w), as RGB pixels."""
-    reader = open_video(video, view)
+    """Read all views of a video, (views, frames, 3, h, w), as RGB pixels."""
+    reader = VideoReader(str(video))
     indices = find_frames(view, len(reader), reader.get_avg_fps())
     frames = reader.get_batch(indices).asnumpy()
-    top = (frames.shape[1] - view['height']) // 2
-    left = (frames.shape[2] - view['width']) // 2
-    frames = frames[:, top : top + view['height'], left : left + view['width']]
-    return frames.transpose(0, 3, 1, 2)[None]
+    # (frames, crops, h, w, 3), of which all frames of a crop follow one another
+    crops = np.stack([prepare(frame, view['steps']) for frame in frames])
+    crops = crops.swapaxes(0, 1).reshape(-1, view['frames'], *crops.shape[2:])
+    return crops.transpose(0, 1, 4, 2, 3)
+
+
+# ----------------------------------------------------------------------- scores
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    exponentials = np.exp(scores - scores.max(-1, keepdims=True))
+    return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+def average(scores: np.ndarray, how: str) -> np.ndarray:
+    """Average (views, classes); the softmax of the result are the probabilities."""
+    if how == 'prob' and len(scores) > 1:
+        return np.log(softmax(scores).mean(0))
+    return scores.mean(0)
 
 
 def score(model: Path, video: Path) -> tuple[np.ndarray, dict]:
-    """Returns the scores of the classes, before the softmax, and the view."""
+    """Return the scores of the classes, before the softmax, and the view."""
     session = onnxruntime.InferenceSession(
         str(model), providers=onnxruntime.get_available_providers()
     )
     view = json.loads(session.get_modelmeta().custom_metadata_map['mmtemporal_view'])
-    frames = read_view(video, view)
-    if session.get_inputs()[0].type != 'tensor(uint8)':
-        frames = frames.astype(np.float32)
-        if view['mean']:
-            mean, std = (np.float32(view[key]) for key in ('mean', 'std'))
-            frames = (frames - mean.reshape(3, 1, 1)) / std.reshape(3, 1, 1)
-    return session.run(['scores'], {'frames': frames})[0][0], view
+    scores = []
+    for frames in read_view(video, view):
+        if session.get_inputs()[0].type != 'tensor(uint8)':
+            frames = frames.astype(np.float32)
+            if view['mean']:
+                mean, std = (np.float32(view[key]) for key in ('mean', 'std'))
+                frames = (frames - mean.reshape(3, 1, 1)) / std.reshape(3, 1, 1)
+        scores += [*session.run(['scores'], {'frames': frames[None]})[0]]
+    return average(np.float64(scores), view['average_clips']), view
 
 
 def main() -> None:
@@ -75,9 +257,11 @@ def main() -> None:
     for path in (args.model, args.video):
         if not path.is_file():
             raise SystemExit(f'error: {path} is no file')
-    scores, view = score(args.model, args.video)
-    probabilities = np.exp(scores - scores.max())
-    probabilities /= probabilities.sum()
+    try:
+        scores, view = score(args.model, args.video)
+    except ValueError as error:
+        raise SystemExit(f'error: {error}') from None
+    probabilities = softmax(scores)
     for index in np.argsort(-scores)[: args.top]:
         name = view['classes'][index] if view['classes'] else f'class {index}'
         print(f'{probabilities[index]:7.2%}  {name}')

@@ -1,14 +1,16 @@
-r"""Exports a trained recognizer to a file that runs without mmtemporal.
+r"""Export a trained recognizer to a file that runs without mmtemporal.
 
     python tools/export.py CONFIG CHECKPOINT --out model.onnx --check video.mp4
 
 The number of views in a batch is free; frames and size are those of test_pipeline
 unless --frames and --size change them. Before the file gets its name it must give
 the scores that PyTorch gives: for random views, and for all views of the videos of
---check. What is needed to feed it is inside, as JSON.
+--check. How test_pipeline prepares a video is inside, as JSON; a pipeline that cannot
+be written down is refused.
 """
 
 import argparse
+import dataclasses
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,14 +24,17 @@ from mmtemporal.checkpoints.files import check_target
 from mmtemporal.checkpoints.fit import load_trained
 from mmtemporal.datasets.class_names import read_class_names
 from mmtemporal.datasets.input_shape import input_shape
+from mmtemporal.datasets.pipeline_options import check_pipeline_options
 from mmtemporal.datasets.read_video import read_video
 from mmtemporal.export import (
     FORMATS,
     VARIANTS,
     ClipScores,
     View,
+    averages_features,
     change_frames,
     change_size,
+    check_rows,
     random_views,
     split_views,
     view_of,
@@ -56,7 +61,7 @@ def parse_args(arguments: Optional[list] = None) -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='VIDEO',
-        help='compare on all views of these videos too',
+        help='compare on all views of these videos, or folders of frames, too',
     )
     add(
         '--normalise',
@@ -94,16 +99,23 @@ def parse_args(arguments: Optional[list] = None) -> argparse.Namespace:
 
 
 def all_changes(args: argparse.Namespace) -> dict:
-    """Returns --cfg-options with what --frames and --size mean."""
+    """Return --cfg-options with what --frames and --size mean."""
     try:
         cfg = Config.fromfile(args.config)
+        given = Config(cfg.to_dict())
         cfg.merge_from_dict(args.cfg_options)
     except Exception as error:  # a config is a program
         raise ValueError(f'cannot read {args.config}: {error!r}') from error
+    check_pipeline_options(given, args.cfg_options)
     changes = dict(args.cfg_options)
     view_of(cfg)  # says what is wrong with the config, if anything
     if args.frames:
         changes.update(change_frames(cfg, args.frames))
+        if 'model.backbone.fusion' in changes:
+            print(
+                'kept the fusion weights of the training: model.backbone.fusion='
+                f'{changes["model.backbone.fusion"]}'
+            )
     if args.size:
         changes.update(change_size(cfg, args.size))
     return changes
@@ -127,22 +139,33 @@ class Sample(NamedTuple):
 def noise_sample(reference: ClipScores, view: View) -> Sample:
     frames = random_views(3, view.shape, not reference.normalise)
     with torch.no_grad():
-        return Sample(frames, reference(frames))
+        scores = reference(frames)
+    check_rows(scores, len(frames), view.frames)
+    return Sample(frames, scores)
+
+
+def with_averaging(reference: ClipScores, view: View, frames: Tensor) -> View:
+    """Return a view that says how the recognizer averages over several."""
+    if view.views == 1:
+        return view
+    with torch.no_grad():
+        before_softmax = averages_features(reference, frames[:2])
+    return dataclasses.replace(view, average_clips='score') if before_softmax else view
 
 
 def video_sample(model: nn.Module, video: Path, normalise: bool) -> Sample:
-    """Reads a video by the test pipeline, and scores each of its views."""
+    """Read a video by the test pipeline, and score each of its views."""
     shape = input_shape(model.cfg)
     data = read_video(model.cfg, video)
     pixels = data['inputs'][0]
-    if model.data_preprocessor.to_rgb:
-        pixels = pixels[:, [2, 1, 0]]
     with torch.no_grad():
         # One view at a time: thirty of them would take gigabytes.
         inputs = model.data_preprocessor(data)['inputs']
         rows = inputs.split(shape[0], 1)
         scores = torch.cat([model(row, stage='head') for row in rows])
     frames = split_views(pixels if normalise else inputs[0], shape)
+    if model.data_preprocessor.to_rgb and not normalise:
+        frames = frames.flip(2)  # the file takes RGB
     return Sample(frames, scores)
 
 
@@ -163,7 +186,7 @@ def run_all(
 
 
 def compare(outcomes: list[Outcome]) -> str:
-    """Tells how much an exported network differs."""
+    """Say how much an exported network differs."""
     scores, expected = map(torch.cat, zip(*outcomes))
     same = (scores.argmax(1) == expected.argmax(1)).sum()
     return (
@@ -173,7 +196,7 @@ def compare(outcomes: list[Outcome]) -> str:
 
 
 def run_in_turns(run: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
-    """Runs one view, and then two at a time: the batch must be free."""
+    """Run one view, and then two at a time: the batch must be free."""
     batches = [frames[:1], *(frames[i : i + 2] for i in range(1, len(frames), 2))]
     with torch.no_grad():
         return torch.cat([run(batch) for batch in batches])
@@ -212,7 +235,9 @@ def export(args: argparse.Namespace) -> None:
         classes = read_class_names(args.label_map, model.cls_head.num_classes)
     view = view_of(model.cfg, args.normalise, classes)
     shape = input_shape(model.cfg)
-    noise = noise_sample(ClipScores(model, shape, args.normalise), view)
+    reference = ClipScores(model, shape, args.normalise)
+    noise = noise_sample(reference, view)
+    view = with_averaging(reference, view, noise.frames)
     groups = {'random views': [noise]}
     if args.check:
         videos = [video_sample(model, video, args.normalise) for video in args.check]
@@ -248,6 +273,12 @@ def describe(
     size = ', '.join(map(str, view.shape))
     print(f'input: frames (batch, {size}), {dtype}, {pixels}')
     print(f'output: scores (batch, {sample.scores.size(1)}), before the softmax')
+    if view.views > 1:
+        when = 'after' if view.average_clips == 'prob' else 'before'
+        print(
+            f'test_pipeline makes {view.views} views of a video; their scores are '
+            f'averaged {when} the softmax'
+        )
     for name, target in targets.items():
         print(f'wrote {target}: {megabytes(target)}{opset}')
         for group, found in outcomes[name].items():

@@ -17,6 +17,7 @@ from typing import Optional
 import yaml
 
 from mmtemporal.checkpoints.publish import Published, publish_checkpoint
+from mmtemporal.config_types import type_name
 
 
 def parse_args() -> argparse.Namespace:
@@ -90,7 +91,7 @@ def make_entry(
         metadata['FLOPs'] = published.flops
         metadata['Parameters'] = published.parameters
         depth = backbone.get('depth')
-        name = f'ResNet{depth}' if depth else backbone.type.split('.')[-1]
+        name = f'ResNet{depth}' if depth else type_name(backbone.type)
         metadata['Architecture'] = name
         metadata['Resolution'] = '{}x{}'.format(*published.shape[-2:])
     if dataset:

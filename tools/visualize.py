@@ -1,20 +1,21 @@
-r"""Draws what the temporal layers of a trained network do with videos.
+r"""Draw what the temporal layers of a trained network do with videos.
 
     python tools/visualize.py CONFIG CHECKPOINT --video a.mp4 b.mp4 --out pictures
 
 Which figures there are, and how to read them: docs/pictures.md. Each is written as PNG
-and PDF. Videos are read by the test_pipeline of the config.
+and PDF. Videos, or folders of frames, are read by the test_pipeline of the config.
 """
 
 import argparse
 from pathlib import Path
 from typing import Optional
 
-from mmengine import DictAction
+from mmengine import Config, DictAction
 from torch import nn
 
 from mmtemporal.checkpoints.fit import load_trained
 from mmtemporal.datasets.class_names import read_class_names
+from mmtemporal.datasets.pipeline_options import check_pipeline_options
 from mmtemporal.visualization.clip import look_at
 from mmtemporal.visualization.figures import draw_cam, draw_figures, save_figures
 
@@ -31,7 +32,7 @@ def parse_args(arguments: Optional[list] = None) -> argparse.Namespace:
         type=Path,
         required=True,
         metavar='FILE',
-        help='videos, which are compared',
+        help='videos or folders of frames, which are compared',
     )
     parser.add_argument(
         '--out', type=Path, required=True, metavar='DIR', help='folder of the figures'
@@ -75,6 +76,7 @@ def load_model(args: argparse.Namespace) -> nn.Module:
     model = load_trained(
         args.config, args.checkpoint, args.cfg_options, args.allow_pickle
     )
+    check_pipeline_options(Config.fromfile(args.config), args.cfg_options or {})
     try:
         return model.to(args.device)
     except (AssertionError, RuntimeError) as error:

@@ -1,62 +1,78 @@
-"""What one input of a network is, for programs that do not have its config."""
+"""What the input of a network is, for programs that do not have its config."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Optional
 
+from mmaction.models import ActionDataPreprocessor
+from mmaction.models.recognizers import Recognizer2D, Recognizer3D
+from mmaction.registry import MODELS
 from mmengine import Config
 
-from mmtemporal.datasets.input_shape import input_shape
+from mmtemporal.config_types import type_name
+from mmtemporal.datasets.input_shape import (
+    input_format,
+    input_shape,
+    is_3d,
+    rows_taken,
+)
 
-# Samplers whose clip_len is the number of segments, a frame of each.
-_ONE_PER_SEGMENT = ('UniformSample', 'SampleSegments')
+from .preparation import read_preparation
 
 
 @dataclass
 class View:
-    """How the frames of one view are found in a video.
+    """How the views of a video are made, as ``test_pipeline`` makes them.
 
-    The video of N frames has ``segments`` windows, of ``window`` frames each, evenly
-    spaced over ``span`` frames. Window i starts at ::
+    A view is what the network scores at once: a clip of a 3-D recognizer, the frames
+    of all segments for a 2-D one. A pipeline that samples several clips, or crops
+    three or ten parts of the frames, makes several views, and the score of the video
+    is the average of theirs. ``examples/onnx_video.py`` does all this with numpy.
 
-        start(i) = floor((N - span + 1) * (i + 1/2) / segments)
+    The frames are sampled, then go through the steps one by one, each a dict with
+    one entry. A step that makes several crops gives all frames of the first crop,
+    then all of the second, and so on; so the views are consecutive groups of
+    ``frames`` frames.
 
-    which is where testing takes them in the pipelines of this package, up to
-    rounding. The frames are resized, and cropped in the middle.
+    ================================  ==============================================
+    ``{'resize': [w, h]}``            to this size
+    ``{'scale': factor}``             both sides by a factor, to the nearest integer
+    ``{'fit': [long, short]}``        keeping the ratio, the largest size whose sides
+                                      are at most these; long may be None, any
+    ``{'center_crop': [w, h]}``       the middle
+    ``{'three_crops': [w, h]}``       left, right, middle or top, bottom, middle
+    ``{'ten_crops': [w, h]}``         corners and middle, each followed by its mirror
+                                      image
+    ================================  ==============================================
+
+    Resizing is bilinear between the centres of pixels, without smoothing before.
 
     Attributes:
-        segments: Number of windows of a video.
-        window: Number of frames of a window.
-        span: Number of frames from the first of a window to its last.
-        fps: Frames per second of the video in which ``span`` is counted, or None
-            for those of the file.
+        sampling: Name of the ``sampler``, its arguments, and ``reads_fps``: whether
+            it knows how many frames a second of the video has.
+        steps: What is done to the frames, see above.
+        frames: Number of frames of a view.
+        views: Number of views of a video.
         height: Height of the network's frames in pixels.
         width: Their width.
-        short_side: Short side of the frames before the crop, or None if they are
-            stretched to the network's size.
         mean: What is subtracted from the channels of RGB frames, or None if the
             exported network does that.
         std: What they are divided by thereafter, or None.
-        average_clips: How the head averages the scores of several views: 'prob'
-            after a softmax, 'score' before it.
+        average_clips: How the scores of several views are averaged: 'prob' after a
+            softmax, 'score' before it.
         classes: Names of the classes, or None.
     """
 
-    segments: int
-    window: int
-    span: int
-    fps: Optional[float]
+    sampling: dict
+    steps: list[dict]
+    frames: int
+    views: int
     height: int
     width: int
-    short_side: Optional[int]
     mean: Optional[list[float]]
     std: Optional[list[float]]
     average_clips: str
     classes: Optional[list[str]] = None
-
-    @property
-    def frames(self) -> int:
-        """Number of frames of a view."""
-        return self.segments * self.window
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -67,110 +83,96 @@ class View:
 def view_of(
     cfg: Config, normalise: bool = False, classes: Optional[list[str]] = None
 ) -> View:
-    """Reads the view of a recognizer from its config.
+    """Read the view of a recognizer from its config.
 
     Args:
         cfg: A config with a ``test_pipeline``.
         normalise: Whether the exported network normalises the frames itself.
         classes: Names of the classes.
 
+    Returns:
+        The view, from which a program makes what ``test_pipeline`` makes.
+
     Raises:
-        ValueError: The config is not of a recognizer, or its ``test_pipeline`` has
-            no single sampler, or no fixed size.
+        ValueError: The config is not of a recognizer of RGB frames, or its
+            ``test_pipeline`` does something that cannot be written down, or has no
+            fixed size. The message names the transform.
     """
-    if 'cls_head' not in cfg.model:
+    _check_model(cfg)
+    if 'test_pipeline' not in cfg:
+        raise ValueError('the config has no test_pipeline, which prepares the frames')
+    preparation = read_preparation(cfg.test_pipeline)
+    if preparation.layout != input_format(cfg):
         raise ValueError(
-            f'the model is a {cfg.model.type} without cls_head; only recognizers are '
-            'exported'
+            f'FormatShape of test_pipeline gives {preparation.layout}, but '
+            f'model.data_preprocessor.format_shape={input_format(cfg)!r}; set both to '
+            'what the recognizer takes'
         )
-    *_, height, width = input_shape(cfg)
-    constants = cfg.model.data_preprocessor
-    outside = not normalise and 'mean' in constants
+    shape = input_shape(cfg)
+    # (m, 3, h, w) or (m, 3, t, h, w)
+    frames = prod(shape[:-2]) // 3
+    taken = None if is_3d(cfg.model) else rows_taken(cfg)
+    if preparation.frames % frames or shape[0] != (taken or shape[0]):
+        raise ValueError(
+            f'{preparation.sampling["sampler"]} of test_pipeline samples '
+            f'{preparation.frames} frames, no multiple of what the model takes; set '
+            'num_clips (or clip_len) there and model.backbone.num_segments to the '
+            'same value'
+        )
+    mean, std = _constants(cfg) if not normalise else (None, None)
     return View(
-        **_sampling(cfg),
-        height=height,
-        width=width,
-        short_side=_short_side(cfg.test_pipeline),
-        mean=[float(x) for x in constants.mean] if outside else None,
-        std=[float(x) for x in constants.std] if outside else None,
+        sampling=preparation.sampling,
+        steps=preparation.steps,
+        frames=frames,
+        views=preparation.frames * preparation.crops // frames,
+        height=shape[-2],
+        width=shape[-1],
+        mean=mean,
+        std=std,
         average_clips=cfg.model.cls_head.get('average_clips') or 'prob',
         classes=classes,
     )
 
 
-def _sampling(cfg: Config) -> dict:
-    """Describes one view of the sampler of a test pipeline."""
-    sampler = next(step for step in cfg.test_pipeline if 'clip_len' in step)
-    kind, fps = _kind(sampler), None
-    length, clips = sampler.clip_len, sampler.get('num_clips', 1)
-    if kind in _ONE_PER_SEGMENT:
-        segments, window, span = length, 1, 1
-    elif kind == 'SampleDenseClips':
-        segments, window, span = 1, length, length * sampler.frame_interval
-        fps = sampler.get('target_fps', 30)
-    elif kind == 'DenseSampleFrames':
-        interval = sampler.get('sample_range', 64) // clips
-        segments, window, span = 1, clips, (clips - 1) * interval + 1
-    else:
-        # For a 3-D recognizer several clips are views, for a 2-D one segments.
-        segments = 1 if cfg.model.type == 'Recognizer3D' else clips
-        window, span = length, (length - 1) * sampler.get('frame_interval', 1) + 1
-    return dict(segments=segments, window=window, span=span, fps=fps)
+def _check_model(cfg: Config) -> None:
+    model = cfg.model
+    kind = type_name(model.get('type'))
+    if 'cls_head' not in model:
+        raise ValueError(
+            f'the model is a {kind} without cls_head; only recognizers are exported'
+        )
+    if not _is_subclass(model, Recognizer2D, Recognizer3D):
+        raise ValueError(
+            f'model.type={kind} is no Recognizer2D or Recognizer3D; only these are '
+            'exported'
+        )
+    constants = model.get('data_preprocessor') or {}
+    # What is left out is the stock one.
+    if 'type' in constants and not _is_subclass(constants, ActionDataPreprocessor):
+        raise ValueError(
+            f'model.data_preprocessor.type={type_name(constants["type"])} is no '
+            'ActionDataPreprocessor, so what it does to frames is not known'
+        )
+    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
+    if dataset.get('modality', 'RGB') != 'RGB':
+        raise ValueError(
+            f'test_dataloader.dataset.modality={dataset["modality"]!r}; only networks '
+            'for RGB frames are exported'
+        )
 
 
-def change_frames(cfg: Config, frames: int) -> dict:
-    """Returns the changes to a config that give a view another number of frames.
-
-    They are of the form of ``--cfg-options``.
-
-    Args:
-        cfg: A config with a ``test_pipeline``.
-        frames: ``num_segments`` of a 2-D recognizer, frames of a clip of a 3-D one.
-    """
-    changes = {}
-    old = cfg.model.backbone.get('num_segments')
-    if old:
-        changes['model.backbone.num_segments'] = frames
-        # The head of TAdaConvNeXt gets one map for all frames.
-        if cfg.model.cls_head.get('num_segments') == old:
-            changes['model.cls_head.num_segments'] = frames
-    for i, step in enumerate(cfg.test_pipeline):
-        if 'clip_len' in step:
-            whole = cfg.model.type == 'Recognizer3D' or _kind(step) in _ONE_PER_SEGMENT
-            key = 'clip_len' if whole else 'num_clips'
-            changes[f'test_pipeline.{i}.{key}'] = frames
-    return changes
+def _is_subclass(cfg: dict, *kinds: type) -> bool:
+    found = cfg.get('type')
+    if not isinstance(found, type):
+        found = MODELS.get(str(found))
+    return isinstance(found, type) and issubclass(found, kinds)
 
 
-def change_size(cfg: Config, size: int) -> dict:
-    """Returns the changes to a config that give the network frames of another size.
-
-    Where frames are cropped, they are resized before in the same proportion.
-
-    Args:
-        cfg: A config with a ``test_pipeline``.
-        size: Height and width in pixels.
-    """
-    old = min(input_shape(cfg)[-2:])
-    changes = {}
-    for i, step in enumerate(cfg.test_pipeline):
-        if 'crop_size' in step:
-            changes[f'test_pipeline.{i}.crop_size'] = size
-        elif step['type'] == 'Resize':
-            scale = (size, size)
-            if step.get('keep_ratio', True):
-                scale = (-1, round(_short_side([step]) * size / old))
-            changes[f'test_pipeline.{i}.scale'] = scale
-    return changes
-
-
-def _kind(step: dict) -> str:
-    return step['type'].split('.')[-1]
-
-
-def _short_side(pipeline: list[dict]) -> Optional[int]:
-    """Returns the short side to which a pipeline resizes, if it keeps the ratio."""
-    for step in pipeline:
-        if step['type'] == 'Resize' and step.get('keep_ratio', True):
-            return min(side for side in step['scale'] if side > 0)
-    return None
+def _constants(cfg: Config) -> tuple[Optional[list], Optional[list]]:
+    """Return what normalises RGB frames, whichever order the model has them in."""
+    constants = cfg.model.get('data_preprocessor') or {}
+    if constants.get('mean') is None:
+        return None, None
+    order = -1 if constants.get('to_rgb') else 1
+    mean, std = ([float(x) for x in constants[key]] for key in ('mean', 'std'))
+    return mean[::order], std[::order]
