@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from mmengine.dist import is_main_process, master_only
+from mmengine.dist import master_only
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
@@ -82,6 +82,8 @@ class _WholeFiles:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._parts = osp.join(runner.work_dir, '.part')
+        # A kill may have left one, so that its being there says nothing.
+        self._is_named = False
 
     def __getattr__(self, name):
         return getattr(self._runner, name)
@@ -89,6 +91,7 @@ class _WholeFiles:
     @property
     def work_dir(self) -> str:
         os.makedirs(self._parts, exist_ok=True)
+        self._is_named = True
         return self._parts
 
     @master_only
@@ -104,13 +107,13 @@ class _WholeFiles:
         _replace(part, path)
 
     def name_last_checkpoint(self) -> None:
-        part = osp.join(self._parts, 'last_checkpoint')
-        if osp.exists(part):
+        if self._is_named:
+            part = osp.join(self._parts, 'last_checkpoint')
             _replace(part, osp.join(self._runner.work_dir, 'last_checkpoint'))
 
     def clear(self) -> None:
-        if is_main_process():
-            shutil.rmtree(self._parts, ignore_errors=True)
+        if self._is_named:
+            shutil.rmtree(self._parts)
 
 
 class _RemovesLater:

@@ -106,6 +106,18 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path):
     assert sorted(os.listdir(tmp_path)) == files(tmp_path)
 
 
+def test_what_a_kill_left_is_not_taken_for_new(tmp_path):
+    (tmp_path / '.part').mkdir()
+    (tmp_path / '.part/last_checkpoint').write_text('half a na')
+    (tmp_path / 'last_checkpoint').write_text('old')
+    hook, runner = make_hook(tmp_path), make_runner(tmp_path)
+    hook.after_train_iter(runner, 0)
+    assert (tmp_path / 'last_checkpoint').read_text() == 'old'
+    save_epoch(hook, runner)
+    assert (tmp_path / 'last_checkpoint').read_text() == f'{tmp_path}/epoch_4.pth'
+    assert files(tmp_path) == ['epoch_4.pth', 'last_checkpoint']
+
+
 def test_the_best_checkpoint_of_a_repeated_epoch_is_kept(tmp_path):
     hook = make_hook(tmp_path, save_best='acc', rule='greater')
     runner = make_runner(tmp_path)
