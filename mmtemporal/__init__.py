@@ -6,8 +6,20 @@ checkpoints. It does not import ``mmaction.models``, so
 that a config can list it under ``custom_imports`` ahead of everything else.
 """
 
-from . import checkpoints, compat, registry
+from importlib.util import find_spec
+
 from .version import __version__
+
+for _name in ('mmengine', 'mmcv'):
+    if find_spec(_name) is None:
+        raise ImportError(
+            f'mmtemporal needs {_name}, which is not installed, as it exists in '
+            'several builds. Choose one: pip install "mmtemporal[lite]", or '
+            '"mmtemporal[full]" for mmcv with its compiled operators; in the folder of '
+            'the sources ".[lite]" or ".[full]".'
+        )
+
+from . import checkpoints, compat, registry  # noqa: E402
 
 __all__ = ['__version__', 'checkpoints', 'compat', 'registry']
 

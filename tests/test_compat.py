@@ -57,6 +57,17 @@ def test_import_is_light():
     assert not loaded & {'mmaction.models', 'mmaction', 'mmcv', 'torchvision', 'cv2'}
 
 
+@pytest.mark.parametrize('missing', ['mmengine', 'mmcv'])
+def test_import_names_the_extras(missing):
+    done = run_python(
+        '-c', f'import sys; sys.modules["{missing}"] = None\nimport mmtemporal'
+    )
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(f'ImportError: mmtemporal needs {missing}, which')
+    assert '".[lite]" or ".[full]"' in last
+    assert done.stderr.count('Traceback') == 1
+
+
 @pytest.mark.skipif(
     (Path(find_spec('mmaction').origin).parent / 'models/localizers/drn').exists(),
     reason='this mmaction2 is no wheel, its DRN is complete',
@@ -225,18 +236,24 @@ def test_add_config_scope(monkeypatch, tmp_path):
     for name in ('_base_/part.py', 'a/metafile.yml'):
         (tmp_path / '.mim' / 'configs' / name).parent.mkdir(parents=True)
     (tmp_path / '.mim/model-index.yml').write_text('Import: []\n')
-    (tmp_path / '.mim/configs/_base_/part.py').write_text('size = 7\n')
+    (tmp_path / '.mim/configs/_base_/part.py').write_text(
+        "size = 7\nmodel = dict(type='ResNet')\n"
+    )
     config = tmp_path / 'config.py'
     config.write_text("_base_ = 'mmtemporal::_base_/part.py'\n")
     monkeypatch.setattr(
         'mmengine.config.config.get_installed_path', lambda name: str(tmp_path)
     )
 
+    monkeypatch.setattr(Config, '_get_cfg_path', inspect.unwrap(Config._get_cfg_path))
     monkeypatch.delitem(MODULE2PACKAGE, 'mmtemporal', raising=False)
     with pytest.raises(AssertionError, match='does not support to load mmtemporal'):
         Config.fromfile(config)
     assert imports.add_config_scope()
-    assert Config.fromfile(config).size == 7
+    cfg = Config.fromfile(config)
+    assert cfg.size == 7
+    # Its names without a scope are those of mmaction.
+    assert cfg.model == dict(type='ResNet', _scope_='mmaction')
     assert not imports.add_config_scope()
 
 

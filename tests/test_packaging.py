@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import mmtemporal
+from mmtemporal.datasets import make_motion_clips
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDERS = ('mmtemporal', 'configs', 'tools', 'requirements')
@@ -56,7 +57,8 @@ def test_files(wheel):
     for name in ('a.py', 'metafile.yml', 'README.md'):
         assert f'mmtemporal/.mim/configs/probe/deep/{name}' in names
     assert 'mmtemporal/.mim/tools/probe.sh' in names
-    assert 'mmtemporal/.mim/tools/environment.sh' in names
+    for name in ('environment.sh', 'train.py', 'test.py'):
+        assert f'mmtemporal/.mim/tools/{name}' in names
     assert 'mmtemporal/.mim/model-index.yml' in names
     assert 'mmtemporal/compat/imports.py' in names
     assert not [name for name in names if '__pycache__' in name]
@@ -83,7 +85,7 @@ def test_metadata(wheel):
     assert metadata['Version'] == mmtemporal.__version__
     assert metadata['License-Expression'] == 'Apache-2.0'
     assert metadata['License-File'] == 'LICENSE'
-    assert metadata['Requires-Python'] == '>=3.9'
+    assert metadata['Requires-Python'] == '>=3.10'
     extras = {'lite', 'full', 'hosts', 'tests', 'export', 'tensorboard'}
     assert set(metadata.get_all('Provides-Extra')) == extras
     requirements = metadata.get_all('Requires-Dist')
@@ -113,6 +115,36 @@ def test_configs_of_the_package_are_found(wheel, tmp_path, installed):
     assert 'size = 7' in out
 
 
+TRAIN_FROM_THE_WHEEL = """
+_base_ = 'mmtemporal::recognition/tanet/{}'
+train_cfg = dict(max_epochs=1)
+train_dataloader = dict(num_workers=0, persistent_workers=False)
+val_dataloader = train_dataloader
+model = dict(
+    backbone={{{{_base_.model.backbone}}}},
+    # A part that the base does not have.
+    cls_head=dict(loss_cls=dict(type='CrossEntropyLoss', loss_weight=2.0)),
+)
+param_scheduler = []
+"""
+
+
+@pytest.mark.slow
+def test_a_config_of_the_package_is_a_base(wheel, tmp_path):
+    """Names without a scope in it mean what they mean in the config itself."""
+    wheel.extractall(tmp_path / 'site')
+    make_motion_clips(tmp_path / 'data/motion_clips', 16, 8)
+    (base,) = (REPOSITORY / 'configs/recognition/tanet').glob('*motionclips*')
+    config = tmp_path / 'config.py'
+    config.write_text(TRAIN_FROM_THE_WHEEL.format(base.name))
+    out = run_python(
+        *('-W', 'ignore', '-m', 'mmtemporal.tools', 'train', config),
+        env={**os.environ, 'PYTHONPATH': str(tmp_path / 'site')},
+        cwd=tmp_path,
+    )
+    assert 'acc/top1' in out
+
+
 def test_links_of_a_checkout():
     for name in ('configs', 'tools', 'model-index.yml'):
         link = REPOSITORY / 'mmtemporal' / '.mim' / name
@@ -124,6 +156,20 @@ def test_model_index():
     index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
     missing = [name for name in index['Import'] if not (REPOSITORY / name).is_file()]
     assert not missing
+
+
+def test_metafiles_have_the_forms_that_mim_reads():
+    """It joins lists of texts, and dies of anything else."""
+    files = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())['Import']
+    for file in files:
+        content = yaml.safe_load((REPOSITORY / file).read_text())
+        for collection in content['Collections']:
+            paper = collection['Paper']
+            papers = [paper] if isinstance(paper, str) else paper
+            assert all(isinstance(paper, str) for paper in papers), file
+        for model in content['Models']:
+            assert isinstance(model['Config'], str)
+            assert isinstance(model.get('Weights', ''), str), model['Name']
 
 
 def test_version_needs_no_import():

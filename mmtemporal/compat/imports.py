@@ -10,6 +10,8 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec, spec_from_loader
 from pathlib import Path
 
+from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils import digit_version
 
 DRN_PACKAGE = 'mmaction.models.localizers.drn'
@@ -196,18 +198,26 @@ def silence_mmcv_lite():
 def add_config_scope():
     """Let configs and ``mmengine.hub`` refer to ``mmtemporal::...`` files.
 
-    Symptom: ``mmengine does not support to load mmtemporal config``.
+    Symptom: ``mmengine does not support to load mmtemporal config``, and then
+    ``KeyError: 'Recognizer2D is not in the mmtemporal::model registry``.
     Cause: mmengine resolves such names for a fixed list of projects only. Its
     lookup also takes the location of the metadata for that of the code, which an
     editable install keeps apart; a name that is a module but no distribution makes
-    it look for the code instead.
+    it look for the code instead. What it finds it builds in the scope of the name,
+    while these configs are written in that of mmaction.
     Acts when: mmengine does not know the project. Bases are read before
     ``custom_imports``, so this serves programs that import the package first, such
     as ``python -m mmtemporal.tools``.
     """
-    from mmengine.config.utils import MODULE2PACKAGE
-
     if 'mmtemporal' in MODULE2PACKAGE:
         return False
     MODULE2PACKAGE['mmtemporal'] = 'mmtemporal.version'
+    stock = Config._get_cfg_path
+
+    @functools.wraps(stock)
+    def get_cfg_path(cfg_path, filename):
+        path, scope = stock(cfg_path, filename)
+        return path, 'mmaction' if scope == 'mmtemporal' else scope
+
+    Config._get_cfg_path = staticmethod(get_cfg_path)
     return True
