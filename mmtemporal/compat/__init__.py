@@ -7,7 +7,6 @@ does not show the symptom is left as it is.
 
 from .amp import allow_amp_on_cpu, cast_half_scores
 from .checkpoints import allow_training_checkpoints, read_urls_safely
-from .datasets import name_failing_samples, name_malformed_lines
 from .distributed import init_dist_on_cpu, wrap_ddp_on_cpu
 from .evaluation import restore_trapz
 from .imports import (
@@ -19,8 +18,6 @@ from .imports import (
     silence_mmcv_lite,
     stub_drn,
 )
-from .views import name_wrong_views
-from .writing import remove_old_checkpoints_last, replace_whole_files
 
 __all__ = [
     'add_config_scope',
@@ -32,12 +29,7 @@ __all__ = [
     'cast_half_scores',
     'disable_multimodal_without_timm',
     'init_dist_on_cpu',
-    'name_failing_samples',
-    'name_malformed_lines',
-    'name_wrong_views',
     'read_urls_safely',
-    'remove_old_checkpoints_last',
-    'replace_whole_files',
     'restore_find_loader',
     'restore_trapz',
     'silence_mmcv_lite',
@@ -65,8 +57,3 @@ def apply():
     init_dist_on_cpu()
     wrap_ddp_on_cpu()
     allow_amp_on_cpu()
-    replace_whole_files()
-    remove_old_checkpoints_last()
-    name_failing_samples()
-    name_malformed_lines()
-    name_wrong_views()
