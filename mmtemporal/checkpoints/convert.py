@@ -84,7 +84,7 @@ def _is_constant(name: str) -> bool:
 
 def _is_own(name: str) -> bool:
     """Tells whether a name belongs to a TDN or TAda recognizer of this package."""
-    return re.match(r'backbone\..*\.(ltdm|routing)\.', name) is not None
+    return re.match(r'backbone\.(diff_|.*\.(ltdm|shift|routing)\.)', name) is not None
 
 
 FORMATS = (

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mmtemporal.models.backbones import TAdaConvNeXtV2
 
+from .compare import compare
 from .convert import shorten
 from .files import read_checkpoint
 from .on_load import convert_if_foreign
@@ -101,22 +102,12 @@ def load_strictly(model: nn.Module, tensors: dict[str, Tensor]) -> None:
             message names the keys of the config.
     """
     own = model.state_dict()
-    missing = [
-        name
-        for name in own
-        if name not in tensors and not name.endswith('num_batches_tracked')
-    ]
-    unknown = [name for name in tensors if name not in own]
-    misshapen = [
-        f'{name} {tuple(x.shape)} instead of {tuple(own[name].shape)}'
-        for name, x in tensors.items()
-        if name in own and own[name].shape != x.shape
-    ]
-    if missing or unknown or misshapen:
+    missing, unexpected, mismatched = compare(own, tensors)
+    if missing or unexpected or mismatched:
         faults = {
             'missing': missing,
-            'without a place': unknown,
-            'of another shape': misshapen,
+            'without a place': unexpected,
+            'of another shape': mismatched,
         }
         listed = [f'{shorten(v)} {k}' for k, v in faults.items() if v]
         raise ValueError(

@@ -1,15 +1,18 @@
 """Image networks, from which a backbone can start."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from logging import Handler, LogRecord
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Optional, Union
 
 import torch
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
+
+from mmtemporal.config_types import loads_checkpoint
 
 from .convert import Format
 
@@ -18,12 +21,27 @@ def _has(pattern: str):
     return lambda name: re.match(pattern, name) is not None
 
 
+def _unwrap(name: str) -> Optional[str]:
+    """Return a recognizer's name of a tensor, without the wrapper of TSM's shift."""
+    if name.startswith('cls_head.'):
+        return name
+    if name.startswith('data_preprocessor.'):
+        return None
+    return f'backbone.{name.removeprefix("backbone.").replace(".net.", ".")}'
+
+
 # The backbones rename the tensors themselves.
 STARTS = (
     Format(
+        'a ResNet, TSN or TSM of MMAction2',
+        ('mmaction2',),
+        _has(r'(backbone\.)?layer1\.0\.(net\.)?conv1\.conv\.(net\.)?weight$'),
+        _unwrap,
+    ),
+    Format(
         'an image ResNet of torchvision or timm',
         ('torchvision', 'timm'),
-        _has(r'layer1\.0\.conv1\.weight$'),
+        _has(r'(backbone\.)?layer1\.0\.conv1\.weight$'),
     ),
     Format(
         'an image ConvNeXt of torchvision',
@@ -78,13 +96,14 @@ def start_backbone(backbone: nn.Module, tensors: dict[str, Tensor], name: str) -
                 backbone.init_weights()
         except ValueError as error:
             raise ValueError(str(error).replace(backbone.pretrained, name)) from None
-    (report,) = (line for line in lines if line.startswith(f'{backbone.pretrained}: '))
-    return report.removeprefix(f'{backbone.pretrained}: ')
+    reports = [line.partition(': loaded ')[2] for line in lines if ': loaded ' in line]
+    # A backbone without temporal layers has the very tensors of the file.
+    return f'loaded {reports[0] if reports else f"{len(tensors)} tensors"}'
 
 
-def _without_checkpoints(init_cfg):
-    rules = init_cfg if isinstance(init_cfg, list) else [init_cfg]
-    return [rule for rule in rules if rule and rule['type'] != 'Pretrained']
+def _without_checkpoints(init_cfg: Union[None, Mapping, Sequence]) -> list:
+    rules = [init_cfg] if isinstance(init_cfg, Mapping) else init_cfg or ()
+    return [rule for rule in rules if not loads_checkpoint(rule)]
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """Weights for TAdaConvNeXt: what ImageNet files are called, and what is refused."""
 
 import re
-from typing import Optional
 
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
-from .checkpoint_report import read_pretrained, summarise
+from mmtemporal.checkpoints.compare import compare
+from mmtemporal.checkpoints.convert import find_tensors
+
+from .checkpoint_report import read_pretrained, repeat_colours, summarise
 from .recognizer_checkpoint import is_recognizer, load_recognizer, take_backbone
 
 _STEM = 'downsample_layers.0.0.weight'
@@ -55,8 +57,9 @@ def load_imagenet_weights(backbone: nn.Module, path: str) -> None:
     """Loads an image ConvNeXt into a TAdaConvNeXt and logs what it did.
 
     The kernel of the stem becomes the middle frame of ours, whose other frames
-    are zero, so that every output frame starts from one input frame alone. The
-    classifier is left out, as are stages that the backbone does not have.
+    are zero, so that every output frame starts from one input frame alone. For
+    other channels than colours it is averaged and repeated. The classifier is
+    skipped, as are stages that the backbone does not have.
 
     Args:
         backbone: A network with Facebook's names, freshly initialised.
@@ -67,65 +70,59 @@ def load_imagenet_weights(backbone: nn.Module, path: str) -> None:
     Raises:
         ValueError: The file cannot be read, or is not of this network.
     """
-    checkpoint = read_pretrained(path)
-    tensors = checkpoint.get('model', checkpoint.get('state_dict', checkpoint))
+    tensors = find_tensors(read_pretrained(path))
     # mmpretrain's image networks have a backbone, too.
     if is_recognizer(tensors) and any('.routing.' in name for name in tensors):
         load_recognizer(backbone, tensors)
         return
     source = {facebook_name(name): tensor for name, tensor in tensors.items()}
-    fresh, missing, misshapen, loaded = [], [], [], set()
-    for key, value in backbone.state_dict(keep_vars=True).items():
-        if re.search(r'\.(routing|norm_avg)\.', key):
-            fresh.append(key)
-        elif key not in source:
-            missing.append(key)
-        else:
-            tensor = _fit(key, source[key], value)
-            if tensor is None:
-                misshapen.append(key)
-            else:
-                value.data.copy_(tensor)
-                loaded.add(key)
-    unused = sorted(source.keys() - loaded - set(misshapen))
-    foreign = [name for name in unused if not _may_be_left_out(name, backbone)]
-    if missing or misshapen or foreign:
+    own = backbone.state_dict(keep_vars=True)
+    new = [key for key in own if re.search(r'\.(routing|norm_avg)\.', key)]
+    image = {key: value for key, value in own.items() if key not in new}
+    image[_STEM] = own[_STEM][:, :, 0]
+    fitted = {key: _fit(key, source[key], image[key]) for key in image if key in source}
+    missing, _, mismatched = compare(image, fitted)
+    skipped = sorted(source.keys() - fitted.keys())
+    unexpected = [name for name in skipped if not _may_be_skipped(name, backbone)]
+    if missing or mismatched or unexpected:
         raise ValueError(
             f'{path} is no ConvNeXt of backbone.arch={backbone.arch!r}: '
-            f'{summarise(missing)} missing, {summarise(misshapen)} of another shape, '
-            f'{summarise(foreign)} unknown; set backbone.pretrained to an ImageNet '
+            f'{summarise(missing)} missing, {summarise(mismatched)} of another shape, '
+            f'{summarise(unexpected)} unknown; set backbone.pretrained to an ImageNet '
             'checkpoint of that size or backbone.arch to that of the file. A '
             'checkpoint of this backbone itself is loaded by backbone.init_cfg='
             "dict(type='Pretrained', checkpoint=...)"
         )
+    for key, tensor in fitted.items():
+        value = own[key].data
+        if key == _STEM:
+            # (c, 3, frames, 4, 4) -> (c, 3, 4, 4), the middle frame of zeros
+            value = value.zero_()[:, :, value.size(2) // 2]
+        value.copy_(tensor)
+    averaged = source[_STEM].shape != image[_STEM].shape
     MMLogger.get_current_instance().info(
-        f'{path}: loaded {len(loaded)} tensors, one of them ({_STEM}) as the middle '
-        f'of three frames, left out {summarise(unused)}, initialised here '
-        f'{summarise(fresh)}'
+        f'{path}: loaded {len(fitted)} tensors, one of them ({_STEM}) as the middle '
+        f'of three frames{" and averaged over colours" * averaged}, skipped '
+        f'{summarise(skipped)}, newly initialised {summarise(new)}'
     )
 
 
-def _fit(key: str, tensor: Tensor, value: Tensor) -> Optional[Tensor]:
-    """Gives a tensor the shape of ours, or returns None if it cannot have it."""
+def _fit(key: str, tensor: Tensor, value: Tensor) -> Tensor:
+    """Return a tensor in the shape of ours, or as it is if it cannot have it."""
     if key == _STEM:
-        if tensor.dim() != 4 or tensor.shape != value[:, :, 0].shape:
-            return None
-        # (c, 3, 4, 4) -> (c, 3, frames, 4, 4)
-        inflated = tensor.new_zeros(value.shape)
-        inflated[:, :, value.size(2) // 2] = tensor
-        return inflated
+        return repeat_colours(tensor, value)
     # torchvision's layer scales and convolutions for linear layers.
     if [n for n in tensor.shape if n != 1] == [n for n in value.shape if n != 1]:
         return tensor.reshape(value.shape)
-    return None
+    return tensor
 
 
-def _may_be_left_out(name: str, backbone: nn.Module) -> bool:
-    """Tells whether a name is of the classifier or of a stage not built."""
+def _may_be_skipped(name: str, backbone: nn.Module) -> bool:
+    """Whether a name is of a classifier, a data preprocessor or a stage not built."""
     match = re.match(r'(?:stages|downsample_layers)\.(\d)\.', name)
     if match:
         return int(match[1]) >= backbone.num_stages
-    return name.startswith(('head.', 'norm.'))
+    return name.startswith(('head.', 'norm.', 'cls_head.', 'data_preprocessor.'))
 
 
 def check_checkpoint(backbone: nn.Module, state_dict: dict, prefix: str) -> None:
@@ -144,6 +141,7 @@ def check_checkpoint(backbone: nn.Module, state_dict: dict, prefix: str) -> None
     if not prefix:
         take_backbone(backbone, state_dict)
     own = backbone.state_dict(prefix=prefix)
+    missing, _, mismatched = compare(own, state_dict)
     name, last = type(backbone).__name__, backbone.num_stages - 1
     blocks = re.compile(re.escape(prefix) + rf'stages\.[0-{last}]\.\d+\.')
     theirs = {match[0] for match in map(blocks.match, state_dict) if match}
@@ -154,22 +152,15 @@ def check_checkpoint(backbone: nn.Module, state_dict: dict, prefix: str) -> None
             f'{backbone.arch!r}) has {len(ours)}; set backbone.arch to that of the '
             'checkpoint'
         )
-    misshapen = [
-        f'{key} {tuple(state_dict[key].shape)} instead of {tuple(value.shape)}'
-        for key, value in own.items()
-        if key in state_dict and state_dict[key].shape != value.shape
-    ]
-    if misshapen:
+    if mismatched:
         raise ValueError(
-            f'the checkpoint has tensors of other shapes: {summarise(misshapen)}; '
+            f'the checkpoint has tensors of other shapes: {summarise(mismatched)}; '
             f'set backbone.arch={backbone.arch!r} and backbone.routing to those of '
             'the checkpoint'
         )
-    missing = [key for key in own if key not in state_dict]
     if theirs and missing:
         raise ValueError(
             f'the checkpoint is not of this {name}: it lacks {summarise(missing)}; set '
-            'backbone.type and backbone.routing to those of the checkpoint, convert '
-            'it with mmtemporal.checkpoints, or give an ImageNet ConvNeXt as '
-            'backbone.pretrained'
+            'backbone.type and backbone.routing to those of the checkpoint, or give '
+            'an ImageNet ConvNeXt as backbone.pretrained'
         )

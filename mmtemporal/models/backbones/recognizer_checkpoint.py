@@ -4,9 +4,11 @@ from mmengine.logging import print_log
 from mmengine.runner import load_state_dict
 from torch import nn
 
-from .checkpoint_report import summarise
+from .checkpoint_report import repeat_colours, summarise
 
 _PREFIX = 'backbone.'
+# The kernels that see the frames themselves, in all backbones.
+_STEMS = ('conv1.conv.weight', 'diff_conv1.conv.weight', 'downsample_layers.0.0.weight')
 
 
 def is_recognizer(state_dict: dict) -> bool:
@@ -26,9 +28,10 @@ def keep_backbone(state_dict: dict) -> None:
     for name, tensor in tensors.items():
         if name.startswith(_PREFIX):
             state_dict[name.removeprefix(_PREFIX)] = tensor
+    skipped = [name for name in tensors if not name.startswith(_PREFIX)]
     print_log(
         f'took the {len(state_dict)} tensors of the backbone from the '
-        f'{len(tensors)} of a recognizer',
+        f'{len(tensors)} of a recognizer, skipped {summarise(skipped)}',
         logger='current',
     )
 
@@ -45,7 +48,13 @@ def take_backbone(backbone: nn.Module, state_dict: dict) -> None:
     """
     recognizer = is_recognizer(state_dict)
     keep_backbone(state_dict)
-    if recognizer and not state_dict.keys() & backbone.state_dict().keys():
+    if recognizer:
+        check_names(backbone, state_dict)
+
+
+def check_names(backbone: nn.Module, state_dict: dict) -> None:
+    """Raise a ValueError if no tensor from a recognizer has a name of a backbone."""
+    if not state_dict.keys() & backbone.state_dict().keys():
         raise ValueError(
             'the checkpoint is of a recognizer whose backbone is no '
             f'{type(backbone).__name__}: it has {summarise([*state_dict])}; set '
@@ -54,5 +63,28 @@ def take_backbone(backbone: nn.Module, state_dict: dict) -> None:
 
 
 def load_recognizer(backbone: nn.Module, state_dict: dict) -> None:
-    """Loads a backbone from the tensors of a recognizer as mmengine would."""
-    load_state_dict(backbone, dict(state_dict), logger='current')
+    """Load a backbone from tensors, of a recognizer too, as mmengine would.
+
+    But stems for colours are averaged and repeated where the backbone sees other
+    channels.
+
+    Raises:
+        ValueError: They are of another backbone.
+    """
+    tensors, averaged = dict(state_dict), []
+    own = backbone.state_dict()
+    # The first takes one frame, that of differences several.
+    stems = [stem for stem in _STEMS if stem in own]
+    for name, tensor in state_dict.items():
+        key = name.removeprefix(_PREFIX)
+        if key in stems:
+            frames = own[key].size(1) // own[stems[0]].size(1)
+            tensors[name] = repeat_colours(tensor, own[key], frames)
+            if tensors[name] is not tensor:
+                averaged.append(name)
+    if averaged:
+        print_log(
+            f'averaged over colours and repeated {summarise(averaged)}',
+            logger='current',
+        )
+    load_state_dict(backbone, tensors, logger='current')
