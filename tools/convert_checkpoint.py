@@ -1,8 +1,9 @@
 """Converts a checkpoint of the authors, the zoo or an image network for mmtemporal.
 
 What SRC is, is recognised by the names of its tensors. A trained network is renamed
-as a whole. An image network becomes a start: the backbone of CONFIG with the weights
-of the image network, to be given as load_from or as backbone.pretrained.
+as a whole. An image network, or a ResNet, TSN or TSM of MMAction2, becomes a start: the
+backbone of CONFIG with its weights, to be given as load_from or as
+backbone.pretrained.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from torch import nn
 
 from mmtemporal import __version__
 from mmtemporal.checkpoints.class_order import read_class_order
+from mmtemporal.checkpoints.compare import compare
 from mmtemporal.checkpoints.convert import (
     FORMATS,
     Format,
@@ -29,7 +31,10 @@ from mmtemporal.checkpoints.files import check_target, read_checkpoint, write_ch
 from mmtemporal.checkpoints.fit import build_model, load_strictly
 from mmtemporal.checkpoints.starts import STARTS, start_backbone
 
-SOURCES = ('auto', 'authors', 'zoo', 'torchvision', 'timm', 'facebook', 'mmpretrain')
+SOURCES = (
+    *('auto', 'authors', 'zoo', 'mmaction2'),
+    *('torchvision', 'timm', 'facebook', 'mmpretrain'),
+)
 SEED = 0
 
 
@@ -97,8 +102,12 @@ def convert_file(args: argparse.Namespace) -> Table:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         model = build_model(args.config, args.cfg_options) if args.config else None
-        make = convert_trained if kind in FORMATS else start_from_image_network
-        result = make(args, tensors, model, table)
+        if kind in FORMATS:
+            result = convert_trained(args, tensors, model, table)
+        elif model is None:
+            result = keep_resnet(tensors, kind, table)
+        else:
+            result = start_from_network(args, tensors, model, table)
     meta = dict(
         converted_from=args.src.name,
         format=kind.name,
@@ -119,7 +128,7 @@ def check_source(args: argparse.Namespace, kind: Format) -> None:
         raise ValueError(
             f'--class-order is for networks of the authors; it is {kind.name}'
         )
-    if kind in STARTS and not args.config:
+    if kind in STARTS and not kind.rename and not args.config:
         raise ValueError(
             f'it is {kind.name}; give by --config whose backbone shall start from it'
         )
@@ -149,7 +158,17 @@ def convert_trained(
     return conversion.tensors
 
 
-def start_from_image_network(
+def keep_resnet(tensors: dict, kind: Format, table: Table) -> dict:
+    """Return a ResNet as all backbones on one load it."""
+    names = {name: kind.rename(name) for name in tensors}
+    skipped = [name for name in names if names[name] is None]
+    table.add_row('loaded', f'{len(names) - len(skipped)} tensors')
+    table.add_row('skipped', shorten(skipped) if skipped else '0')
+    table.add_row('checked', 'no: --config names the network that shall start from it')
+    return {new: tensors[name] for name, new in names.items() if new}
+
+
+def start_from_network(
     args: argparse.Namespace, tensors: dict, model: nn.Module, table: Table
 ) -> dict:
     backbone = model.backbone
@@ -157,7 +176,22 @@ def start_from_image_network(
     table.add_row('backbone', f'{type(backbone).__name__} of {args.config}')
     table.add_row('its report', report)
     table.add_row('seed', f'{SEED}, for what is initialised')
-    return {f'backbone.{name}': x for name, x in backbone.state_dict().items()}
+    result = {f'backbone.{name}': x for name, x in backbone.state_dict().items()}
+    return {**result, **take_classifier(tensors, model, table)}
+
+
+def take_classifier(tensors: dict, model: nn.Module, table: Table) -> dict:
+    """Return the classifier of a recognizer if it is that of the model."""
+    theirs = {k: x for k, x in tensors.items() if k.startswith('cls_head.')}
+    own = {k: x for k, x in model.state_dict().items() if k.startswith('cls_head.')}
+    missing, unexpected, mismatched = compare(own, theirs)
+    if not theirs:
+        return {}
+    if missing or unexpected or mismatched:
+        table.add_row('classifier', f'skipped {shorten(mismatched or [*theirs])}')
+        return {}
+    table.add_row('classifier', f'loaded {len(theirs)} tensors')
+    return theirs
 
 
 def main(arguments: Optional[list] = None) -> None:

@@ -203,8 +203,8 @@ def test_starts_from_a_resnet(network, src, dst, tmp_path, capsys):
     convert(src, dst, '--config', config)
     out = re.sub(r'[\s│]+', ' ', capsys.readouterr().out)
     assert 'an image ResNet of torchvision or timm' in out
-    assert 'left out 2 (fc.bias, fc.weight)' in out
-    assert 'initialised here ' in out and 'seed 0' in out
+    assert 'skipped 2 (fc.bias, fc.weight)' in out
+    assert 'newly initialised ' in out and 'seed 0' in out
 
     start = torch.load(dst, weights_only=True)['state_dict']
     assert all(name.startswith('backbone.') for name in start)

@@ -177,8 +177,8 @@ def test_layouts_of_image_files(network, layout, tmp_path):
     (report,) = info.call_args.args
     assert f'loaded {len(weights) - 2} tensors' in report
     assert 'downsample_layers.0.0.weight) as the middle of three frames' in report
-    assert 'left out 2 (head.' in report
-    assert f'initialised here {len(state)} (' in report
+    assert 'skipped 2 (head.' in report
+    assert f'newly initialised {len(state)} (' in report
 
 
 def test_names_of_image_files():

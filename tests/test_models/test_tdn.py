@@ -200,9 +200,9 @@ def test_the_difference_path_starts_as_the_frames_path(tmp_path, caplog):
     )
     assert_difference_path_is_a_copy(backbone)
     message = caplog.messages[-1]
-    # Stem and its ten tensors a block, each once more in the difference path.
-    assert 'loaded 120 tensors, made of them once more 25 (diff_conv1' in message
-    assert 'initialised here' in message
+    # Stem and its ten tensors a block, each copied to the difference path.
+    assert 'loaded 120 tensors, copied 25 (diff_conv1' in message
+    assert 'newly initialised' in message
 
 
 def test_checkpoints_of_its_own_are_not_copied_over(tmp_path):
