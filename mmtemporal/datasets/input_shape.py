@@ -32,7 +32,7 @@ def input_shape(cfg: Config) -> tuple[int, ...]:
     if 'temporal_dim' in cfg.model:
         return cfg.model.feat_dim, cfg.model.temporal_dim
     steps = [step for _, step in walk(cfg.get('test_pipeline', []))]
-    samplers = [step for step in steps if 'clip_len' in step]
+    samplers = [step for step in steps if clip_length(step)]
     size = None
     for step in steps:
         size = size_after(step, size)
@@ -42,7 +42,7 @@ def input_shape(cfg: Config) -> tuple[int, ...]:
             'sampler with clip_len, and a Resize, CenterCrop, ThreeCrop or TenCrop '
             'with a fixed size'
         )
-    frames, clips = samplers[0]['clip_len'], samplers[0].get('num_clips', 1)
+    frames, clips = clip_length(samplers[0]), samplers[0].get('num_clips', 1)
     is_windowed = input_format(cfg) == 'NCTHW'
     if is_windowed and is_3d(cfg.model):
         return 1, 3, frames, *size  # other clips are views
@@ -84,6 +84,16 @@ def is_3d(model: Mapping) -> bool:
     kind = model.get('type')
     found = kind if isclass(kind) else MODELS.get(str(kind))
     return isclass(found) and issubclass(found, Recognizer3D)
+
+
+def clip_length(step: Mapping) -> Optional[int]:
+    """Return the frames of a clip, or window, of a sampler; None of other transforms.
+
+    Args:
+        step: Config of a transform. Of the samplers that make several clips or
+            windows, TDN's alone has a default.
+    """
+    return step.get('clip_len', 5 if is_type(step, 'SampleWindows') else None)
 
 
 def walk(

@@ -29,7 +29,7 @@ def check_pipeline_options(cfg: Config, options: dict) -> None:
 
 
 def _are_equal(cfg: Config) -> bool:
-    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset', {})
     # Without one of them there is nothing to mix up.
     pipeline = cfg.get('test_pipeline', dataset.get('pipeline'))
     return dataset.get('pipeline', pipeline) == pipeline

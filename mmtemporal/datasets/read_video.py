@@ -82,7 +82,7 @@ def _for_folder(steps: list[dict]) -> list[dict]:
 
 def _describe_folder(cfg: Config, folder: Path) -> dict:
     """Return the sample of a folder, as ``RawframeDataset`` describes one."""
-    key, dataset = 'test_dataloader.dataset', cfg.get('test_dataloader', {})
+    key, dataset = 'test_dataloader.dataset', cfg.get('test_dataloader') or {}
     while 'dataset' in dataset:  # also within wrappers
         dataset = dataset['dataset']
     # A data set of videos says nothing about frames in folders.

@@ -8,7 +8,13 @@ from mmaction.registry import MODELS
 from mmengine import Config
 
 from mmtemporal.config_types import is_type
-from mmtemporal.datasets.input_shape import input_shape, is_3d, size_after, walk
+from mmtemporal.datasets.input_shape import (
+    clip_length,
+    input_shape,
+    is_3d,
+    size_after,
+    walk,
+)
 from mmtemporal.models.backbones.tdn import default_fusion
 
 # Samplers of which every clip goes through the whole video, or a part of it in
@@ -41,11 +47,11 @@ def change_frames(cfg: Config, frames: int) -> dict:
     if is_type(backbone, 'TDN') and backbone.get('fusion') is None:
         changes['model.backbone.fusion'] = default_fusion(old)
     for key, step in walk(cfg.test_pipeline):
-        if 'clip_len' not in step:
+        if not clip_length(step):
             continue
         if is_3d(cfg.model) or is_type(step, *_WHOLE_CLIPS):
             changes[f'{key}.clip_len'] = frames
-        elif old and step['clip_len'] == old and step.get('num_clips', 1) % old:
+        elif old and clip_length(step) == old and step.get('num_clips', 1) % old:
             changes[f'{key}.clip_len'] = frames
         else:
             views = step.get('num_clips', 1) // old if old else 1

@@ -54,7 +54,8 @@ class ClipScores(nn.Module):
                 x = (x - self.mean) / self.std
         # (n, m * t, 3, h, w) -> (n, m, t, 3, h, w); another number of frames fails
         x = x.unflatten(1, self.windows)
-        return x.transpose(2, 3) if self.is_windowed else x.squeeze(2)
+        x = x.transpose(2, 3) if self.is_windowed else x.squeeze(2)
+        return x.contiguous()  # recognizers view their input in other shapes
 
 
 def check_rows(scores: Tensor, views: int, frames: int) -> None:

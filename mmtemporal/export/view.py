@@ -153,7 +153,7 @@ def _check_model(cfg: Config) -> None:
             f'model.data_preprocessor.type={type_name(constants["type"])} is no '
             'ActionDataPreprocessor, so what it does to frames is not known'
         )
-    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset', {})
     if dataset.get('modality', 'RGB') != 'RGB':
         raise ValueError(
             f'test_dataloader.dataset.modality={dataset["modality"]!r}; only networks '

@@ -3,8 +3,10 @@
 import runpy
 from types import SimpleNamespace
 
+import cv2
 import pytest
 import torch
+from decord import VideoReader
 from matplotlib.image import imread
 from mmaction.apis import init_recognizer
 from mmengine import Config
@@ -104,6 +106,26 @@ def test_several_views_and_names_of_classes(networks, videos, tmp_path, capsys):
     options = ['--label-map', names, '--force']
     match = 'names.txt has 2 lines, but cls_head.num_classes=8'
     refuse(match, network, tmp_path, videos[0], options=options)
+
+
+def test_folders_of_frames(networks, videos, tmp_path):
+    frames = VideoReader(str(videos[0]))
+    folder = tmp_path / 'frames'
+    folder.mkdir()
+    for i in range(len(frames)):
+        cv2.imwrite(str(folder / f'img_{i + 1:05}.jpg'), frames[i].asnumpy())
+    visualize(networks('TIN'), tmp_path, videos[0], folder, options=FEW)
+    assert (tmp_path / 'mixing.png').exists()
+    (folder / 'img_00002.jpg').unlink()
+    match = 'frames has .* and no img_00002.jpg'
+    refuse(match, networks('TIN'), tmp_path / 'out', folder, options=FEW)
+
+
+def test_options_for_one_of_two_pipelines(networks, videos, tmp_path):
+    network = networks('TIN')
+    option = 'test_pipeline.1.twice_sample=True'
+    match = 'test_pipeline, .* test_dataloader.dataset.pipeline, which test.py reads'
+    refuse(match, network, tmp_path, videos[0], options=['--cfg-options', option])
 
 
 def test_bad_videos(networks, tmp_path, videos):
