@@ -139,12 +139,12 @@ def convert_trained(
 ) -> dict:
     order = read_class_order(*args.class_order) if args.class_order else None
     conversion = convert(tensors, order)
-    table.add_row('taken over', f'{len(conversion.tensors)} tensors')
+    table.add_row('loaded', f'{len(conversion.tensors)} tensors')
     for new, old in conversion.old_names.items():
         if new != old:
             table.add_row('for instance', f'{old} is {new}')
             break
-    for title in ('reshaped', 'folded', 'left_out'):
+    for title in ('reshaped', 'folded', 'skipped'):
         names = getattr(conversion, title)
         table.add_row(title.replace('_', ' '), shorten(names) if names else '0')
     if order:

@@ -43,7 +43,7 @@ class Conversion(NamedTuple):
         old_names: The old name of each.
         reshaped: The old names of those that changed their shape.
         folded: Old names of tensors that became part of others.
-        left_out: Old names of tensors that do nothing.
+        skipped: Old names of tensors that do nothing.
     """
 
     format: Format
@@ -51,11 +51,11 @@ class Conversion(NamedTuple):
     old_names: dict[str, str]
     reshaped: list[str]
     folded: list[str]
-    left_out: list[str]
+    skipped: list[str]
 
     def __str__(self) -> str:
-        parts = [f'{len(self.tensors)} tensors taken over']
-        for verb in ('reshaped', 'folded', 'left_out'):
+        parts = [f'{len(self.tensors)} tensors loaded']
+        for verb in ('reshaped', 'folded', 'skipped'):
             names = getattr(self, verb)
             if names:
                 parts.append(f'{verb.replace("_", " ")} {shorten(names)}')
@@ -173,8 +173,8 @@ def convert(
     source = find_tensors(checkpoint)
     kind = recognise(source)
     _check_tensors(source)
-    left_out = [name for name in source if kind.is_unused(name)]
-    prepared = kind.prepare({k: v for k, v in source.items() if k not in left_out})
+    skipped = [name for name in source if kind.is_unused(name)]
+    prepared = kind.prepare({k: v for k, v in source.items() if k not in skipped})
     new_names = {name: kind.rename(name) for name in prepared}
     strange = [name for name, new in new_names.items() if new is None]
     if strange:
@@ -190,8 +190,8 @@ def convert(
         tensors=tensors,
         old_names={new: name for name, new in new_names.items()},
         reshaped=[k for k, x in prepared.items() if x.shape != source[k].shape],
-        folded=[k for k in source if k not in prepared and k not in left_out],
-        left_out=left_out,
+        folded=[k for k in source if k not in prepared and k not in skipped],
+        skipped=skipped,
     )
 
 

@@ -44,11 +44,11 @@ def is_zoo(name: str) -> bool:
 
 
 def tsm_to_tin(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Renames an MMAction2 TSM checkpoint so that TIN can start from it.
+    """Rename an MMAction2 TSM checkpoint to what MMAction2's own TIN loads.
 
-    A plain ``load_from`` leaves the first convolution of every block at its
-    ImageNet weights, because TSM wraps it under another name. The interlacing
-    itself is not in such a checkpoint and keeps its initial weights.
+    That one would skip the first convolution of every block, because TSM wraps it
+    under another name; the TIN of this package loads TSMs as they are. The
+    interlacing itself is not in such a checkpoint and keeps its initial weights.
 
     Args:
         state_dict: The tensors of a TSM recognizer, by name.

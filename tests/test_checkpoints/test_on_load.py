@@ -93,7 +93,7 @@ def test_inference(release, caplog):
     assert_equal(model, expected)
     (report,) = (line for line in caplog.messages if 'of its authors' in line)
     number = len(expected.state_dict())
-    assert f'of its authors: {number} tensors taken over' in report
+    assert f'of its authors: {number} tensors loaded' in report
 
 
 def test_load_from(release, tmp_path):

@@ -4,8 +4,8 @@ _base_ = './tin_imagenet-pretrained-r50_8xb6-1x1x8-40e_sthv2-rgb.py'
 model = dict(
     backbone=dict(
         num_segments=16,
-        # The zoo's TSM, renamed: see README.md. Its TIN is for 8 frames only.
-        pretrained='checkpoints/tsm_r50_1x1x8_50e_kinetics400_rgb_as_tin.pth',
+        # The zoo's TSM: see README.md. Its TIN is for 8 frames only.
+        pretrained='checkpoints/tsm_r50_1x1x8_50e_kinetics400_rgb_20200607-af7fb746.pth',
     ),
     cls_head=dict(num_segments=16, dropout_ratio=0.5),
 )

@@ -5,8 +5,8 @@ _base_ = [
     '../../_base_/default_runtime.py',
 ]
 
-# The zoo's TSM, renamed so that no layer is left out: see README.md.
-load_from = 'checkpoints/tsm_r50_1x1x8_50e_kinetics400_rgb_as_tin.pth'
+# The zoo's TSM: see README.md.
+load_from = 'checkpoints/tsm_r50_1x1x8_50e_kinetics400_rgb_20200607-af7fb746.pth'
 
 model = dict(cls_head=dict(num_classes={{_base_.num_classes}}))
 
