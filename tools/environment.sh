@@ -4,9 +4,9 @@
 #
 # Without an active environment, .venv in the repository root is created and filled
 # with the tested versions. An active virtual or conda environment keeps its torch,
-# its numpy and its builds of OpenCV and the OpenMMLab packages; only what it lacks
-# is added. MMTEMPORAL_GROUPS names further files of requirements/ to install, such
-# as "tests".
+# its numpy and its builds of OpenCV, decord and the OpenMMLab packages; only what it
+# lacks is added, and nothing where it belongs to somebody else or cannot be written.
+# MMTEMPORAL_GROUPS names further files of requirements/ to install, such as "tests".
 
 _mmt_say() { printf '[mmtemporal] %s\n' "$*" >&2; }
 
@@ -29,77 +29,25 @@ _mmt_activate() {
   source "$venv/bin/activate"
 }
 
-# Writes pins.txt, packages.txt and openmmlab.txt, which pip is to read, into the
-# folder $2, given the requirements folder $1, the own environment $3 and groups.
-_mmt_plan() {
-  python - "$@" <<'PYTHON'
-import re
-import sys
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
-from pathlib import Path
-
-source, target, own_environment = map(Path, sys.argv[1:4])
-groups = sys.argv[4:]
-# Under several names, or built in several ways: whatever is there will do.
-modules = {
-    'torch': 'torch',
-    'opencv-python-headless': 'cv2',
-    'mmengine': 'mmengine',
-    'mmcv-lite': 'mmcv',
-    'mmaction2': 'mmaction',
+# Shows what pip does. Its errors are kept in the folder $1: without a network they
+# are about versions that conflict.
+_mmt_pip() {
+  local lists=$1
+  shift
+  python -m pip install --disable-pip-version-check --log "$lists/pip.log" "$@" \
+    >&2 2>"$lists/errors.txt"
 }
-
-
-def read(name):
-    lines = (source / f'{name}.txt').read_text().splitlines()
-    lines = [line for line in lines if line and not line.startswith('#')]
-    return [(re.match(r'[\w-]+', line)[0], line) for line in lines]
-
-
-def installed(name):
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-pins = read('constraints')
-packages = [item for group in ('runtime', *groups) for item in read(group)]
-openmmlab = read('openmmlab')
-
-if Path(sys.prefix) != own_environment:
-
-    def lacks(item):
-        return item[0] not in modules or not find_spec(modules[item[0]])
-
-    packages = list(filter(lacks, packages))
-    openmmlab = list(filter(lacks, openmmlab))
-    keep = [(name, f'{name}=={installed(name)}') for name in ('torch', 'numpy')]
-    keep = [(name, pin) for name, pin in keep if installed(name)]
-    # With a torch of its own an environment has other versions than the tested ones.
-    tested = [] if installed('torch') else pins
-    pins = keep + [item for item in tested if not installed(item[0])]
-
-for name, items in dict(pins=pins, packages=packages, openmmlab=openmmlab).items():
-    text = ''.join(f'{line}\n' for _, line in items)
-    (target / f'{name}.txt').write_text(text)
-PYTHON
-}
-
-_mmt_pip() { python -m pip install --quiet --disable-pip-version-check "$@"; }
 
 # Of the tests, only those of networks from these libraries may see them, see
 # tests/host_libraries.py; hence a folder of their own.
 _mmt_install_hosts() {
-  local root=$1 lists=$2 hosts
-  hosts=$(python -c 'import sys; print(sys.prefix)')/mmtemporal-hosts || return
+  local root=$1 lists=$2 prefix=$3
   _mmt_say 'installing timm, torchvision and mmpretrain, for tests alone'
-  rm -rf -- "$hosts"
+  rm -rf -- "$prefix/mmtemporal-hosts"
   # pip would remove from the environment what it wants in another version.
   python -m pip --disable-pip-version-check list --format freeze \
     >"$lists/installed.txt" || return
-  _mmt_pip --prefix "$hosts" --no-warn-script-location \
+  _mmt_pip "$lists" --prefix "$prefix/mmtemporal-hosts" --no-warn-script-location \
     -c "$lists/pins.txt" -c "$lists/installed.txt" \
     -r "$root/requirements/hosts.txt" && return
   # Not every torch that an environment may have of its own has a torchvision.
@@ -108,50 +56,113 @@ _mmt_install_hosts() {
 }
 
 _mmt_install() {
-  local root=$1 lists=$2
-  # shellcheck disable=SC2086  # the groups are words
-  _mmt_plan "$root/requirements" "$lists" "$root/.venv" ${MMTEMPORAL_GROUPS:-} || return
+  local root=$1 lists=$2 prefix=$3
   _mmt_say 'installing the requirements (torch is large, this can take minutes)'
-  _mmt_pip -c "$lists/pins.txt" -r "$lists/packages.txt" || return
+  _mmt_pip "$lists" -c "$lists/pins.txt" -r "$lists/packages.txt" || return
   if [ -s "$lists/openmmlab.txt" ]; then
     _mmt_say 'installing mmengine, mmcv and mmaction2'
-    _mmt_pip --no-deps -c "$lists/pins.txt" -r "$lists/openmmlab.txt" || return
+    _mmt_pip "$lists" --no-deps -c "$lists/pins.txt" -r "$lists/openmmlab.txt" || return
   fi
   case " ${MMTEMPORAL_GROUPS:-} " in
-    *' tests '*) _mmt_install_hosts "$root" "$lists" || return ;;
+    *' tests '*) _mmt_install_hosts "$root" "$lists" "$prefix" || return ;;
   esac
   _mmt_say 'installing mmtemporal, editable'
-  _mmt_pip --no-deps --no-build-isolation --config-settings editable_mode=compat \
-    -e "$root"
+  _mmt_pip "$lists" --no-deps --no-build-isolation \
+    --config-settings editable_mode=compat -e "$root"
 }
 
-_mmt_environment() {
-  local root stamp state lists status
-  root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." >/dev/null && pwd) || return
-  _mmt_activate "$root" || return
-
-  stamp=$(python -c 'import sys; print(sys.prefix)')/.mmtemporal-installed || return
-  state=$(
-    printf '%s\n' "$root" "${MMTEMPORAL_GROUPS:-}"
-    cat "$root"/requirements/*.txt "$root/setup.cfg" "$root/pyproject.toml" | cksum
-  ) || return
-  if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$state" ]; then
-    lists=$(mktemp -d) || return
-    status=0
-    _mmt_install "$root" "$lists" || status=$?
-    rm -rf -- "$lists"
-    if [ "$status" -ne 0 ]; then
-      _mmt_say 'the installation failed, see above'
-      return "$status"
+# Installs what is asked for, and says why where that fails.
+_mmt_fill() {
+  local root=$1 lists=$2 prefix=$3 site status=0
+  site=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') || return
+  # Who cannot write there, or does not own it, uses it as it is.
+  if [ ! -w "$prefix" ] || [ ! -O "$prefix" ] || [ ! -w "$site" ] || [ ! -O "$site" ]; then
+    if [ -s "$lists/missing.txt" ]; then
+      _mmt_say "$prefix belongs to somebody else or cannot be written, and lacks" \
+        "$(paste -sd, "$lists/missing.txt"); have this installed there, or activate" \
+        'another environment'
+      return 1
     fi
-    printf '%s\n' "$state" >"$stamp"
+    _mmt_say 'nothing is installed there, as it belongs to somebody else or cannot be' \
+      'written'
+    export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
+    return
   fi
+  _mmt_is_stamped "$root" "$prefix" && return
+  _mmt_install "$root" "$lists" "$prefix" || status=$?
+  if [ "$status" -eq 0 ]; then
+    _mmt_stamp "$root" "$prefix"
+  elif grep -qiE 'connection (broken|error)|NewConnectionError|NameResolutionError' \
+    "$lists/pip.log"; then
+    _mmt_say 'the installation failed: pip reached no package index. It needs a' \
+      'network, or an environment that has all of requirements/runtime.txt and' \
+      'requirements/openmmlab.txt'
+  else
+    cat "$lists/errors.txt" >&2
+    _mmt_say 'the installation failed, see above'
+  fi
+  return "$status"
+}
 
+# What an installation depends on.
+_mmt_state() {
+  printf '%s\n' "$1"
+  cat "$1"/requirements/*.txt "$1/setup.cfg" "$1/pyproject.toml" | cksum
+}
+
+# A group stays installed when the next command asks for others.
+_mmt_stamp() {
+  local group
+  for group in runtime ${MMTEMPORAL_GROUPS:-}; do
+    _mmt_state "$1" >"$2/.mmtemporal-$group" || return
+  done
+}
+
+_mmt_is_stamped() {
+  local group state
+  state=$(_mmt_state "$1") || return
+  for group in runtime ${MMTEMPORAL_GROUPS:-}; do
+    [ "$(cat "$2/.mmtemporal-$group" 2>/dev/null)" = "$state" ] || return
+  done
+}
+
+# Imports what everything here needs, and says in a line what is wrong with it.
+_mmt_check() {
   if ! python -c 'import cv2'; then
     _mmt_say 'OpenCV cannot be imported. If a system library is missing, this helps:'
     _mmt_say '    apt-get install -y --no-install-recommends libgl1 libglib2.0-0'
     return 1
   fi
+  local problem
+  problem=$(
+    python -W ignore - <<'PYTHON'
+try:
+    import mmtemporal  # noqa: F401  first, as it makes the next one work
+    import mmaction  # noqa: F401
+except Exception as error:
+    print(f'{type(error).__name__}: {error}'.replace('\n', ' '))
+PYTHON
+  ) || return
+  if [ -n "$problem" ]; then
+    _mmt_say "this environment cannot run MMAction2. $problem"
+    return 1
+  fi
+}
+
+_mmt_environment() {
+  local root prefix lists status=0
+  root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." >/dev/null && pwd) || return
+  _mmt_activate "$root" || return
+  prefix=$(python -c 'import sys; print(sys.prefix)') || return
+  lists=$(mktemp -d) || return
+  # shellcheck disable=SC2086  # the groups are words
+  python "$root/tools/environment_plan.py" "$root/requirements" "$lists" \
+    "$root/.venv" ${MMTEMPORAL_GROUPS:-} &&
+    _mmt_fill "$root" "$lists" "$prefix" || status=$?
+  rm -rf -- "$lists"
+  [ "$status" -eq 0 ] || return "$status"
+  _mmt_check || return
+
   # More threads per process than free cores spin at barriers and slow all down.
   export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
   _mmt_say 'ready'
