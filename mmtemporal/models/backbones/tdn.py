@@ -44,11 +44,6 @@ def default_fusion(num_segments: int) -> tuple[float, float]:
     return (0.5, 0.5) if num_segments == 8 else (0.75, 0.25)
 
 
-def default_fusion(num_segments: int) -> tuple[float, float]:
-    """Return the fusion weights of the authors' release."""
-    return (0.5, 0.5) if num_segments == 8 else (0.75, 0.25)
-
-
 class TDBlock(nn.Module):
     """A residual block with temporal layers behind its first convolution.
 
