@@ -1,6 +1,8 @@
 """Opening videos without making up for what is broken."""
 
 import os.path as osp
+from collections.abc import Iterable
+from typing import Optional
 
 import numpy as np
 from mmaction.datasets.transforms import DecordInit
@@ -8,6 +10,8 @@ from mmaction.datasets.transforms import DecordInit
 from mmtemporal.checks import check_whole
 from mmtemporal.registry import TRANSFORMS
 
+from .edit_list import find_edit, without_edit
+from .video_codec import name_codec
 from .video_container import check_container
 
 # Any share that is greater than zero makes decord raise; 0 would switch that off.
@@ -28,11 +32,17 @@ class StrictDecordInit(DecordInit):
     file is read from disk, and files that would hang or end the process all the
     same are refused by :func:`check_container`.
 
+    A clip that was cut without being encoded anew has frames ahead of the cut, which
+    its edit list hides. Stock counts them, gives others for them and repeats the last
+    frame at the end; here the video has the frames that players show.
+
     What a codec hides stays hidden: H.264, H.265, MPEG-4 and FFV1 decoders paint
     over damage within a frame and report nothing.
 
     Videos whose frames have no time stamps at all are accepted; that is common for
     AVI. With B-frames decord is some frames off in them.
+
+    Samples that hold frames and no file pass as they are.
 
     Required Keys:
 
@@ -52,15 +62,22 @@ class StrictDecordInit(DecordInit):
         check_whole('StrictDecordInit.num_threads', num_threads, least=0)
         super().__init__(num_threads=num_threads)
 
-    def _get_video_reader(self, filename: str) -> object:
-        import decord  # late, as in the stock class: other transforms do without
+    def transform(self, results: dict) -> dict:
+        # Stock programs take out DecordInit by its name, and hand frames over.
+        if 'filename' not in results and ('array' in results or 'imgs' in results):
+            return results
+        return super().transform(results)
 
+    def _get_video_reader(self, filename: str) -> object:
         if not osp.splitext(filename)[1]:
             filename += '.mp4'  # as the stock class does
         check_container(filename)
-        reader = decord.VideoReader(
-            filename, num_threads=self.num_threads, fault_tol=_TOLERATED
-        )
+        edit = find_edit(filename)
+        if edit is None:
+            reader = self._open(filename, filename)
+        else:
+            with without_edit(filename, edit) as copy:
+                reader = _Part(self._open(copy, filename), edit.first, edit.count)
         starts = reader.get_frame_timestamp(range(len(reader)))[:, 0]
         if starts.min() > _NO_TIME and not np.diff(starts).all():
             raise ValueError(
@@ -68,3 +85,58 @@ class StrictDecordInit(DecordInit):
                 'be told by its number'
             )
         return reader
+
+    def _open(self, path: str, name: str) -> object:
+        import decord  # late, as in the stock class: other transforms do without
+
+        try:
+            return decord.VideoReader(
+                path, num_threads=self.num_threads, fault_tol=_TOLERATED
+            )
+        except decord.DECORDError as error:
+            reason = _explain(str(error), path)
+            if reason is None:
+                raise
+            raise ValueError(f'{name} cannot be read by decord: {reason}') from error
+
+
+class _Part:
+    """A reader of decord, of which some frames at its ends are left away."""
+
+    def __init__(self, reader: object, first: int, count: int) -> None:
+        self._reader = reader
+        self._first = first
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getattr__(self, name):
+        return getattr(self._reader, name)
+
+    def get_batch(self, indices: Iterable[int]) -> object:
+        return self._reader.get_batch([self._first + int(i) for i in indices])
+
+    def get_frame_timestamp(self, indices: Iterable[int]) -> np.ndarray:
+        return self._reader.get_frame_timestamp([self._first + i for i in indices])
+
+    def seek(self, index: int) -> None:
+        # The other way of decord goes to the key frame ahead of it.
+        self._reader.seek_accurate(self._first + int(index))
+
+
+def _explain(error: str, path: str) -> Optional[str]:
+    """Return why decord could not open a file that other programs may play."""
+    if 'cannot find video stream' in error:
+        codec = name_codec(path)
+        if codec is not None:
+            return (
+                f'it has no decoder for {codec}, the codec of the video; convert it, '
+                'for example by ffmpeg -i FILE -c:v libx264 OUT.mp4'
+            )
+    if 'Failed to measure duration' in error:
+        return (
+            'the file does not say how long it is, which need not be a fault of the '
+            'video; ffmpeg -i FILE -c copy OUT.mkv adds it'
+        )
+    return None

@@ -15,7 +15,7 @@ _AVI_HEADER = 8
 
 
 def check_container(path: str) -> None:
-    """Refuses files that decoders take for shorter videos, or that end the process.
+    """Refuse files that decoders take for shorter videos, or that end the process.
 
     Matroska (WebM), AVI and MP4 files begin with how long they are. Of one that was
     cut off a decoder reads what is there and takes that for all of the video.
@@ -57,7 +57,7 @@ def _measure_matroska(file: BinaryIO) -> int:
 
 
 def _read_vint(file: BinaryIO) -> int:
-    """Returns an integer whose leading zero bits tell its length (RFC 8794, 4).
+    """Return an integer whose leading zero bits tell its length (RFC 8794, 4).
 
     All ones stand for a length that the writer did not know; this gives 0.
     """
@@ -80,8 +80,8 @@ def _measure_avi(file: BinaryIO, end: int) -> int:
 
 
 def _measure_mp4(path: str, file: BinaryIO, end: int) -> int:
-    """Returns how long an MP4 file has to be at least, and checks its index."""
-    boxes = list(_walk(file, 0, end))
+    """Return how long an MP4 file has to be at least, and checks its index."""
+    boxes = list(walk_boxes(file, 0, end))
     times, sizes = [], []
     is_video = False
     for kind, *box in boxes:
@@ -102,8 +102,10 @@ def _measure_mp4(path: str, file: BinaryIO, end: int) -> int:
     return max(ends + [total for _, total in sizes], default=0)
 
 
-def _walk(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yields kind, first byte and end of every box that has no boxes of its own.
+def walk_boxes(
+    file: BinaryIO, start: int, end: int
+) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, first byte and end of every box that has no boxes of its own.
 
     The last one may reach past the end. Whatever is no MP4 file looks like that.
     """
@@ -120,13 +122,13 @@ def _walk(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, in
         if start < first:
             return
         if kind in _FOLDERS and start <= end:
-            yield from _walk(file, first, start)
+            yield from walk_boxes(file, first, start)
         else:
             yield kind, first, start
 
 
 def _count_times(file: BinaryIO, first: int, last: int) -> int:
-    """Returns the number of frames of a time-to-sample box, -1 if it is cut off."""
+    """Return the number of frames of a time-to-sample box, -1 if it is cut off."""
     file.seek(first + 4)
     entries = int.from_bytes(file.read(4), 'big')
     table = file.read(min(8 * entries, last - first - 8))
@@ -136,7 +138,7 @@ def _count_times(file: BinaryIO, first: int, last: int) -> int:
 
 
 def _read_sizes(file: BinaryIO, first: int, last: int) -> tuple[int, int]:
-    """Returns number and total of the frames of a sample-size box, in bytes.
+    """Return number and total of the frames of a sample-size box, in bytes.
 
     The total is 0 where all frames have the same size, or the box is compact.
     """
