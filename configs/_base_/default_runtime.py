@@ -1,4 +1,4 @@
-# What MMAction2's own configs share, with two hooks of this package. It stands here,
+# What MMAction2's own configs share, with three hooks of this package. It stands here,
 # as a checkout of MMAction2 has no files that configs of others can inherit by name.
 default_scope = 'mmaction'
 
@@ -7,11 +7,12 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # docs/resume.md says what these two do.
+    # docs/what_acts_when.md says what these three do.
     checkpoint=dict(
         type='mmtemporal.SafeCheckpointHook', interval=1, save_best='auto'
     ),
     resume_schedule=dict(type='mmtemporal.ResumeScheduleHook'),
+    config=dict(type='mmtemporal.CheckConfigHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
 )

@@ -18,6 +18,7 @@ from .imports import (
     silence_mmcv_lite,
     stub_drn,
 )
+from .transforms import widen_hue
 
 __all__ = [
     'add_config_scope',
@@ -34,6 +35,7 @@ __all__ = [
     'restore_trapz',
     'silence_mmcv_lite',
     'stub_drn',
+    'widen_hue',
     'wrap_ddp_on_cpu',
 ]
 
@@ -52,6 +54,7 @@ def apply():
     silence_mmcv_lite()
     add_config_scope()
     restore_trapz()
+    widen_hue()
     allow_training_checkpoints()
     read_urls_safely()
     init_dist_on_cpu()

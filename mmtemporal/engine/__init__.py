@@ -1,6 +1,7 @@
 """Training. The registry imports this when its first class is built."""
 
 from .check_annotations_hook import CheckAnnotationsHook
+from .check_config_hook import CheckConfigHook
 from .exact_resume_hook import ExactResumeHook
 from .grouped_constructor import GroupedOptimWrapperConstructor
 from .resume_schedule_hook import ResumeScheduleHook
@@ -9,6 +10,7 @@ from .statistics_hook import TemporalStatisticsHook
 
 __all__ = [
     'CheckAnnotationsHook',
+    'CheckConfigHook',
     'ExactResumeHook',
     'GroupedOptimWrapperConstructor',
     'ResumeScheduleHook',

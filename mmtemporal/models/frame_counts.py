@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from mmaction.models.recognizers import (
+    BaseRecognizer,
     Recognizer2D,
     Recognizer3D,
     RecognizerOmni,
@@ -109,16 +110,16 @@ def watch_recognizers() -> None:
 def _watch(parent: nn.Module, name: str, child: nn.Module) -> None:
     if not isinstance(child, TemporalBackbone):
         return
-    if isinstance(parent, RecognizerOmni):
+    if isinstance(parent, (Recognizer2D, Recognizer3D)):
+        if check_recognizer not in parent._forward_pre_hooks.values():
+            parent.register_forward_pre_hook(check_recognizer, with_kwargs=True)
+    elif isinstance(parent, (BaseRecognizer, RecognizerOmni)):
         raise ValueError(
-            f'RecognizerOmni feeds images and clips in turn, but '
-            f'{type(child).__name__} takes clips of num_segments='
-            f'{child.num_segments} frames alone; train it on videos, with '
-            'model.type Recognizer2D or Recognizer3D'
+            f'got model.type={type(parent).__name__}, which does not give its backbone '
+            f'videos alone, but {type(child).__name__} takes clips of num_segments='
+            f'{child.num_segments} frames; expected a config of a Recognizer2D or '
+            'Recognizer3D'
         )
-    watched = check_recognizer in parent._forward_pre_hooks.values()
-    if isinstance(parent, (Recognizer2D, Recognizer3D)) and not watched:
-        parent.register_forward_pre_hook(check_recognizer, with_kwargs=True)
 
 
 def check_recognizer(recognizer: nn.Module, args: tuple, kwargs: dict) -> None:
@@ -153,17 +154,19 @@ def check_recognizer(recognizer: nn.Module, args: tuple, kwargs: dict) -> None:
 
 def _refuse(rows: int, clip: int, backbone: TemporalBackbone, mode: str) -> None:
     t = backbone.num_segments
-    wanted = f'num_segments={t}'
+    wanted, sampling = f'num_segments={t}', f'num_clips={t}'
     if clip != t:
         wanted += f' windows of {clip // t} frames'
+        sampling = f'clip_len={clip // t} and num_clips={t}'
     if mode == 'loss':
         raise ValueError(
-            f'got {rows} frames of each video, expected {wanted}; set {_KEYS} to the '
-            'same value'
+            f'got {rows} frames of each video, expected {wanted}; set {sampling} in '
+            'the sampler, or backbone.num_segments and cls_head.num_segments to its '
+            'num_clips'
         )
     raise ValueError(
         f'got {rows} frames of each video, expected one or several views of {wanted}; '
-        f'set num_clips={t} in the sampler of test_pipeline and of the dataset of '
+        f'set {sampling} in the sampler of test_pipeline and of the dataset of '
         'val_dataloader and test_dataloader (more views come from twice_sample=True, '
         'ThreeCrop or TenCrop), or set backbone.num_segments and '
         'cls_head.num_segments to its num_clips'

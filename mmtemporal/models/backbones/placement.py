@@ -37,9 +37,9 @@ class Rule:
     whole_stages: bool = False
 
 
-def _make_resnet_rule(before: str, stages: str) -> Rule:
+def _make_resnet_rule(stages: str) -> Rule:
     # MMAction2's non-local blocks wrap a block under this name.
-    block = rf'(?P<block>{before}layer[{stages}]\.\d+)\.(?:block\.)?'
+    block = rf'(?P<block>layer[{stages}]\.\d+)\.(?:block\.)?'
     return Rule(f'{block}conv2', f'{block}conv1', whole_stages=True)
 
 
@@ -63,11 +63,15 @@ _SHUFFLENET = Rule(_SHUFFLE_UNIT.format(3, 1), _SHUFFLE_UNIT.format(0, 0))
 
 RULES = {
     # Also ResNeXt, and MMAction2's ResNet3d.
-    'resnet': _make_resnet_rule('', '1-4'),
+    'resnet': _make_resnet_rule('1-4'),
     # The stages that have TDN's long-term module.
-    'tdn': _make_resnet_rule('', '2-4'),
-    # Both pathways, each with its own number of frames.
-    'slowfast': _make_resnet_rule(r'(?:slow|fast)_path\.', '1-4'),
+    'tdn': _make_resnet_rule('2-4'),
+    # Both pathways, each with its own number of frames; where the fast one has but
+    # eight channels, there is no part of them to move.
+    'slowfast': Rule(
+        r'(?:slow|fast)_path\.layer[2-4]\.\d+\.conv2',
+        r'(?:slow_path\.layer\d\.\d+|fast_path\.layer(?:1\.[1-9]|[2-4]\.\d+))\.conv1',
+    ),
     'mobilenet_v2': _MOBILENET,
     'mobilenet_v2_residual': replace(_MOBILENET, residual_only=True),
     'shufflenet_v2': _SHUFFLENET,
@@ -81,11 +85,14 @@ RULES = {
 
 
 def _is_spatial(module: nn.Module) -> bool:
-    """Whether it is a convolution that sees neighbouring pixels.
+    """Whether it is a convolution that sees neighbouring pixels, and keeps the frames.
 
-    Those that cut images or maps into patches do not.
+    Those that cut images or maps into patches do not, and those with a stride in time
+    have no calibration for each frame.
     """
     if not isinstance(module, (nn.Conv2d, nn.Conv3d)):
+        return False
+    if isinstance(module, nn.Conv3d) and module.stride[0] != 1:
         return False
     sizes = zip(module.kernel_size[-2:], module.stride[-2:])
     return any(size > stride for size, stride in sizes)
@@ -122,6 +129,7 @@ _DEFAULTS = {
         'shufflenet_v2',
         'inception_v3',
         'slowfast',
+        'transformer',
     ),
     'TAdaConv2d': ('spatial_convs',),
     'TAdaConv3d': ('spatial_convs',),

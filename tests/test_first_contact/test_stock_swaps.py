@@ -1,0 +1,130 @@
+"""README's swap on configs of MMAction2's zoo: it runs, or one error says why not."""
+
+import pytest
+import stock_zoo as zoo
+from test_stock_zoo import ADD_A_LAYER, frames_of
+
+SWAP = """
+_base_ = ['{path}']
+custom_imports = dict(imports=['mmtemporal'], allow_failed_imports=False)
+model = dict(
+    backbone=dict(
+        _delete_=True, type='mmtemporal.{backbone}', depth=18, num_segments={frames}
+    ),
+    cls_head=dict(
+        _delete_=True,
+        type='mmtemporal.{head}',
+        num_classes={classes},
+        in_channels=512,
+        num_segments={frames},
+    ),
+)
+"""
+HEADS = dict(TANet='TAMHead', TIN='TINHead', TDN='TDNHead', TAda2D='TAdaHead')
+OF_FRAMES = (
+    *('tsn', 'tsm', 'tsm dense', 'tsm non-local', 'tsm mobilenet', 'trn', 'tanet'),
+    *('tin', 'c2d of frames'),
+)
+OF_CLIPS = (
+    *('c2d', 'c3d', 'csn', 'i3d', 'r2plus1d', 'slowfast', 'slowonly', 'x3d', 'mvit'),
+    *('swin', 'timesformer', 'uniformer', 'uniformerv2', 'videomae'),
+)
+
+
+def slow_but(quick, names):
+    return [n if n in quick else pytest.param(n, marks=pytest.mark.slow) for n in names]
+
+
+def swap(name, backbone, folder):
+    lines = SWAP.format(
+        path=zoo.path_of(name),
+        backbone=backbone,
+        head=HEADS[backbone],
+        frames=frames_of(name),
+        # Some mix labels of so many classes.
+        classes=zoo.Config.fromfile(zoo.path_of(name)).model.cls_head.num_classes,
+    )
+    return zoo.make_small(zoo.read_config(lines, folder), name)
+
+
+def run(cfg, videos):
+    model = zoo.build(cfg)
+    zoo.train(model, cfg, videos)
+    for split in ('val', 'test'):
+        zoo.score(model, cfg, videos, split)
+
+
+def take_clips(cfg, name):
+    """Test on views of as many frames as there are in training."""
+    if name == 'tsn':
+        sampler = next(s for s in cfg.test_pipeline if 'clip_len' in s)
+        sampler['num_clips'] = frames_of(name)
+
+
+@pytest.mark.parametrize('backbone', ['TANet', 'TIN', 'TAda2D'])
+@pytest.mark.parametrize('name', slow_but({'tsn', 'tsm'}, OF_FRAMES))
+def test_a_network_for_frames(name, backbone, videos, tmp_path):
+    cfg = swap(name, backbone, tmp_path)
+    take_clips(cfg, name)
+    run(cfg, videos)
+
+
+@pytest.mark.parametrize('name', slow_but({'tsn'}, OF_FRAMES))
+def test_tdn_says_that_it_takes_windows(name, videos, tmp_path):
+    cfg = swap(name, 'TDN', tmp_path)
+    frames = frames_of(name)
+    model = zoo.build(cfg)
+    message = f'expected num_segments={frames} windows of 5 frames; set clip_len=5'
+    with pytest.raises(ValueError, match=message):
+        zoo.train(model, cfg, videos)
+    take_clips(cfg, name)
+    for split in ('train', 'val', 'test'):
+        for step in cfg[f'{split}_pipeline']:
+            if 'clip_len' in step:
+                step.update(clip_len=5, num_clips=frames)
+    run(cfg, videos)
+
+
+@pytest.mark.parametrize('name', slow_but({'i3d'}, OF_CLIPS))
+def test_tada2d_takes_clips_too(name, videos, tmp_path):
+    run(swap(name, 'TAda2D', tmp_path), videos)
+
+
+@pytest.mark.parametrize('backbone', ['TANet', 'TIN'])
+@pytest.mark.parametrize('name', slow_but({'i3d'}, OF_CLIPS))
+def test_networks_for_frames_refuse_clips(name, backbone, videos, tmp_path):
+    cfg = swap(name, backbone, tmp_path)
+    model = zoo.build(cfg)
+    with pytest.raises(ValueError, match="expected frames.*type='Recognizer2D'"):
+        zoo.train(model, cfg, videos)
+
+
+OTHERS = (
+    'recognition_audio/resnet/tsn_r18_8xb320-64x1x1-100e_kinetics400-audio-feature',
+    'skeleton/stgcn/stgcn_8xb16-joint-u100-80e_ntu60-xsub-keypoint-2d',
+)
+NO_VIDEOS = 'does not give its backbone videos.* expected a config of a Recognizer2D'
+
+
+@pytest.mark.parametrize('path', OTHERS)
+def test_configs_without_videos_are_refused(path, tmp_path):
+    path = zoo.ZOO / f'{path}.py'
+    lines = SWAP.format(
+        path=path, backbone='TANet', head='TAMHead', frames=8, classes=9
+    )
+    with pytest.raises(ValueError, match=NO_VIDEOS):
+        zoo.build(zoo.read_config(lines, tmp_path))
+    lines = ADD_A_LAYER.format(path=path, layer='TAM', frames=8)
+    cfg = zoo.read_config(lines, tmp_path)
+    wraps = 'recognition_audio' in str(path)  # the network is an image ResNet
+    message = NO_VIDEOS if wraps else 'a STGCN, takes neither the frames nor the clip'
+    with pytest.raises(ValueError, match=message):
+        zoo.build(cfg)
+
+
+def test_images_in_turn_with_clips_are_refused(tmp_path):
+    name = 'omnisource/slowonly_r50_8xb16-8x8x1-256e_imagenet-kinetics400-rgb'
+    path = zoo.ZOO / 'recognition' / f'{name}.py'
+    lines = ADD_A_LAYER.format(path=path, layer='TAM', frames=8)
+    with pytest.raises(ValueError, match=f'RecognizerOmni, which {NO_VIDEOS}'):
+        zoo.build(zoo.read_config(lines, tmp_path))

@@ -1,0 +1,82 @@
+"""README's lines on configs of MMAction2's zoo: they run, or one error says why not.
+
+Quick runs have one family of each kind of backbone; the others are slow ones.
+"""
+
+import pytest
+import stock_zoo as zoo
+
+LAYERS = ('TAM', 'TemporalInterlace', 'LongTermTDM', 'TemporalShift', 'TAdaConv')
+QUICK = {'tsn', 'tsn flow', 'tsm non-local', 'csn', 'timesformer', 'swin'}
+
+ADD_A_LAYER = """
+_base_ = ['{path}']
+custom_imports = dict(imports=['mmtemporal'], allow_failed_imports=False)
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmtemporal.TemporalAdapter',
+        backbone={{{{_base_.model.backbone}}}},
+        temporal=dict(type='{layer}'),
+        num_segments={frames},
+    )
+)
+"""
+
+
+def frames_of(name):
+    """Return the num_segments that a user reads in the sampler of training."""
+    cfg = zoo.Config.fromfile(zoo.path_of(name))
+    pipeline = cfg.get('train_pipeline') or cfg.test_pipeline
+    (sampler,) = (step for step in pipeline if 'clip_len' in step)
+    clips = sampler.get('num_clips', 1)
+    in_time = cfg.model.type == 'Recognizer3D' or clips == 1
+    return sampler['clip_len'] if in_time else clips
+
+
+# What is refused, and for which reason; all else runs.
+NO_PLACE = 'no published place of {layer}.* is known in a .*; set backbone.where'
+REFUSED = {
+    **{('c3d', layer): NO_PLACE for layer in LAYERS[:4]},
+    **{('uniformer', layer): NO_PLACE for layer in LAYERS[:4]},
+    **{('uniformerv2', layer): NO_PLACE for layer in LAYERS[:4]},
+    # The stock operator is compiled, and for CUDA alone.
+    **{('tin', layer): 'Failed to import `tin_shift`' for layer in LAYERS},
+    **{
+        (name, 'LongTermTDM'): 'LongTermTDM convolves maps, but .* sees tokens'
+        for name in zoo.CONFIGS
+        if name.startswith(('mvit', 'timesformer', 'videomae'))
+    },
+    **{
+        (name, 'TAdaConv'): NO_PLACE
+        for name in zoo.CONFIGS
+        if name.startswith(('swin', 'timesformer', 'videomae'))
+    },
+}
+CASES = [
+    pytest.param(name, layer, marks=[] if name in QUICK else pytest.mark.slow)
+    for name in zoo.CONFIGS
+    for layer in LAYERS
+]
+
+
+@pytest.mark.parametrize('name, layer', CASES)
+def test_a_layer_is_added(name, layer, videos, tmp_path):
+    frames = frames_of(name)
+    lines = ADD_A_LAYER.format(path=zoo.path_of(name), layer=layer, frames=frames)
+    cfg = zoo.make_small(zoo.read_config(lines, tmp_path), name)
+    zoo.shrink_backbone(cfg, name)
+    if (name, layer) in REFUSED:
+        with pytest.raises(ValueError, match=REFUSED[name, layer].format(layer=layer)):
+            zoo.build(cfg)
+        return
+    model = zoo.build(cfg)
+    zoo.train(model, cfg, videos)
+    zoo.score(model, cfg, videos, 'val')
+    if name.startswith('tsn'):
+        # A frame-wise network is tested on 25 frames and ten crops, whatever it was
+        # trained on.
+        with pytest.raises(ValueError, match=f'got 250 .* set num_clips={frames} in'):
+            zoo.score(model, cfg, videos, 'test')
+        next(s for s in cfg.test_pipeline if 'clip_len' in s)['num_clips'] = frames
+    zoo.score(model, cfg, videos, 'test')
