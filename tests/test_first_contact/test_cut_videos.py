@@ -126,10 +126,9 @@ def test_names_of_codecs(tmp_path, codec, ending, name):
 
 
 def test_a_file_that_does_not_say_how_long_it_is(tmp_path):
-    whole = encode(tmp_path / 'whole.webm', '-c:v', 'libvpx-vp9')
-    # What is written to a pipe cannot be completed.
     stream = tmp_path / 'stream.webm'
-    stream.write_bytes(ffmpeg('-i', whole, '-c', 'copy', '-f', 'webm', '-'))
+    # What is written live is not completed at its end.
+    encode(stream, '-c:v', 'libvpx-vp9', '-f', 'webm', '-live', 1)
     with pytest.raises(ValueError, match=r'does not say how long it is.*-c copy'):
         read(stream)
     ffmpeg('-i', stream, '-c', 'copy', tmp_path / 'written.mkv')  # as the text says
