@@ -107,8 +107,8 @@ def all_changes(args: argparse.Namespace) -> dict:
     except Exception as error:  # a config is a program
         raise ValueError(f'cannot read {args.config}: {error!r}') from error
     check_pipeline_options(given, args.cfg_options)
-    changes = dict(args.cfg_options)
     view_of(cfg)  # says what is wrong with the config, if anything
+    changes = dict(args.cfg_options)
     if args.frames:
         changes.update(change_frames(cfg, args.frames))
         if 'model.backbone.fusion' in changes:

@@ -45,7 +45,8 @@ def change_frames(cfg: Config, frames: int) -> dict:
     if old and 'num_segments' not in head and _default(head, 'num_segments') == old:
         changes['model.cls_head.num_segments'] = frames
     if is_type(backbone, 'TDN') and backbone.get('fusion') is None:
-        changes['model.backbone.fusion'] = default_fusion(old)
+        if default_fusion(frames) != default_fusion(old):
+            changes['model.backbone.fusion'] = default_fusion(old)
     for key, step in walk(cfg.test_pipeline):
         if not clip_length(step):
             continue
