@@ -8,6 +8,7 @@ from mmengine.model import PretrainedInit
 from mmengine.registry import DefaultScope
 
 from mmtemporal.models.heads import TAdaHead, TAMHead
+from mmtemporal.models.layers import AttentionRouting, ConvRouting, TAdaConv2d
 
 CONVNEXT = dict(depths=(1, 1, 1, 1), channels=(16, 32, 64, 128))
 BACKBONES = {
@@ -49,6 +50,15 @@ FORMS = {
         dict(type=PretrainedInit, checkpoint=file),
     ),
 }
+# The rest runs in the long suite.
+QUICK = ('list', 'class', 'scope', 'last of three')
+forms = pytest.mark.parametrize(
+    'form',
+    [
+        form if form in QUICK else pytest.param(form, marks=pytest.mark.slow)
+        for form in FORMS
+    ],
+)
 
 
 def build(cfg):
@@ -84,7 +94,7 @@ def trained(request, tmp_path_factory):
     return request.param, state, file
 
 
-@pytest.mark.parametrize('form', FORMS)
+@forms
 def test_weights_of_a_backbone_are_those_of_the_file(trained, form):
     kind, state, file = trained
     model = backbone(kind, init_cfg=FORMS[form](file))
@@ -127,7 +137,7 @@ def test_pure_python_configs(trained, init_cfg, tmp_path):
         assert_equal(model, state)
 
 
-@pytest.mark.parametrize('form', FORMS)
+@forms
 @pytest.mark.parametrize('head', ['TAMHead', 'TINHead', 'TDNHead', 'TAdaHead'])
 def test_weights_of_a_head_are_those_of_the_file(head, form, tmp_path):
     cfg = dict(type=f'mmtemporal.{head}', num_classes=3, in_channels=8, num_segments=4)
@@ -173,3 +183,15 @@ def test_rules_that_load_nothing_leave_the_identity():
         model.init_weights()
         norm = model.layer1[0].conv1.aggregation['avg']
         assert not norm.weight.any() and not norm.bias.any()
+
+
+@pytest.mark.parametrize(
+    ('name', 'kind'), [('conv', ConvRouting), ('attention', AttentionRouting)]
+)
+def test_routing_functions_by_class(name, kind):
+    path = f'{kind.__module__}.{kind.__name__}'
+    for form in (name, kind, kind.__name__, path):
+        conv = TAdaConv2d(96, 96, 3, num_segments=4, routing=dict(type=form))
+        assert type(conv.routing) is kind
+    with pytest.raises(ValueError, match="routing.type='Conv2d' is none of"):
+        TAdaConv2d(32, 32, 3, routing=dict(type=torch.nn.Conv2d))

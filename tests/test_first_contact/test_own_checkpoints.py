@@ -22,6 +22,12 @@ OWN = {
     'TSM of blocks': dict(TSM, shift_place='block'),
     'TSM with a pool': dict(TSM, temporal_pool=True),
 }
+
+
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 networks = pytest.mark.parametrize('kind', HEADS)
 
 
@@ -103,7 +109,7 @@ def assert_reported(log, kind):
 
 
 @networks
-@pytest.mark.parametrize('own', OWN)
+@pytest.mark.parametrize('own', ['TSN', *(slow(own) for own in OWN if own != 'TSN')])
 def test_load_from(kind, own, tmp_path, log):
     source = build(OWN[own])
     tensors = save(source, str(tmp_path / 'own.pth'))
@@ -122,10 +128,10 @@ def test_load_from(kind, own, tmp_path, log):
     [
         ('pretrained', True),
         ('pretrained', False),
-        ('ours', True),
+        slow('ours', True),
         ('init_cfg', True),
-        ('init_cfg', False),
-        ('prefix', True),
+        slow('init_cfg', False),
+        slow('prefix', True),
     ],
 )
 def test_weights_of_the_backbone(kind, way, whole, tmp_path, log):
@@ -169,6 +175,21 @@ def test_backbones_of_other_libraries(kind, tmp_path, log):
         if way == 'load_from':
             load_checkpoint(model, file)
         assert_loaded(model.backbone, tensors)
+
+
+def test_a_test_of_what_was_not_trained_warns(tmp_path, log):
+    file = str(tmp_path / 'own.pth')
+    save(build(OWN['TSN']), file)
+    load_checkpoint(target('TANet'), file)
+    (report,) = (record for record in log.records if ': loaded ' in record.message)
+    assert report.levelname == 'WARNING'
+    assert 'for a test give the checkpoint of a trained TANet' in report.message
+    log.clear()
+    model = target('TANet')
+    model.init_weights()
+    load_checkpoint(model, file)
+    (report,) = (record for record in log.records if ': loaded ' in record.message)
+    assert report.levelname == 'INFO' and 'for a test' not in report.message
 
 
 def test_runner_and_another_number_of_classes(tmp_path, log):
@@ -252,7 +273,7 @@ OTHERS = {
 @pytest.mark.parametrize(
     ('kind', 'other'),
     [
-        (kind, other)
+        (kind, other) if kind == 'TANet' else slow(kind, other)
         for kind in HEADS
         for other in OTHERS
         if other != kind and (kind, other) != ('TDN', 'S-TDM')

@@ -200,6 +200,20 @@ def test_names_of_image_files():
         assert facebook_name(theirs) == ours
 
 
+def test_recognizers_of_image_networks(tmp_path):
+    """As a TSN with mmpretrain's ConvNeXt has it."""
+    weights = facebook_state_dict()
+    path = image_file(tmp_path / 'convnext.pth', 'mmpretrain', weights)
+    state = torch.load(path)['state_dict']
+    state = {k: v for k, v in state.items() if k.startswith('backbone.')}
+    state['cls_head.fc_cls.weight'] = torch.rand(5, 256)
+    torch.save(dict(state_dict=state, meta={}), path)
+    backbone = build(TAdaConvNeXt, pretrained=path)
+    backbone.init_weights()
+    assert torch.equal(backbone.stages[0][0].gamma, weights['stages.0.0.gamma'])
+    assert_starts_as_the_identity(backbone)
+
+
 def test_image_files_fit_networks_without_the_last_stages(tmp_path):
     path = image_file(tmp_path / 'convnext.pth')
     backbone = build(TAdaConvNeXt, pretrained=path, out_indices=(1,))

@@ -1,5 +1,6 @@
 """Weights for the networks on a ResNet: what files call them, and what is refused."""
 
+import logging
 import re
 from collections.abc import Iterable
 from typing import NamedTuple, Optional
@@ -201,8 +202,17 @@ def _take_resnet(backbone: nn.Module, source: dict) -> dict[str, Tensor]:
             'backbone.in_channels to those of the checkpoint'
         )
     if fit.new or fit.averaged:
-        print_log(f'the checkpoint is of a ResNet: {fit}', logger='current')
+        _report(backbone, fit)
     return fit.tensors
+
+
+def _report(backbone: nn.Module, fit: ResNetFit) -> None:
+    report = f'the checkpoint is of a ResNet: {fit}'
+    if backbone.is_init:  # as it is before training, but not before a test
+        print_log(report, logger='current')
+        return
+    report += f'; for a test give the checkpoint of a trained {type(backbone).__name__}'
+    print_log(report, logger='current', level=logging.WARNING)
 
 
 def _check_own(backbone: nn.Module, own: dict, theirs: dict) -> None:

@@ -163,9 +163,11 @@ class TemporalResNet(TemporalBackbone, ResNet):
         # First everything, then what the files hold.
         init_in_order(self, self._init_temporal)
         if self.pretrained:
-            self.is_init = False  # a file that is refused leaves it so
-            load_pretrained(self)
-            self.is_init = True
+            try:
+                load_pretrained(self)
+            except ValueError:
+                self.is_init = False
+                raise
 
     def _init_temporal(self) -> None:
         """Initialises what the rules of ``init_cfg`` do not do right."""
