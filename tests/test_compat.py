@@ -464,6 +464,8 @@ def test_amp_trains_on_cpu(loss_scale):
     losses = []
     with warnings.catch_warnings():
         warnings.simplefilter('error')
+        # mmengine calls re.split in a way that Python 3.13 warns of.
+        warnings.filterwarnings('ignore', "'maxsplit' is passed", DeprecationWarning)
         wrapper = AmpOptimWrapper(
             optimizer=optimizer, loss_scale=loss_scale, clip_grad=dict(max_norm=10)
         )

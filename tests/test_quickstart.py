@@ -1,6 +1,7 @@
 """The quick start, whole: order is learnt by the temporal networks alone."""
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -50,7 +51,8 @@ def test_all_are_the_networks_on_resnet18(monkeypatch):
 @pytest.mark.slow
 def test_runs_are_resumed_reused_and_never_overwritten(tmp_path):
     small = ['--methods', 'tin', '--train-clips', '16', '--val-clips', '8']
-    assert quickstart(tmp_path, *small, '--epochs', '2').returncode == 0
+    first = quickstart(tmp_path, *small, '--epochs', '2')
+    assert first.returncode == 0
     run = tmp_path / 'runs/tin'
     files = {path: path.stat().st_mtime_ns for path in run.rglob('*.pth')}
 
@@ -72,8 +74,39 @@ def test_runs_are_resumed_reused_and_never_overwritten(tmp_path):
     assert 'Epoch(test)' in resumed.stdout
     assert 'Epoch(train)' not in resumed.stdout
 
-    (tmp_path / 'runs/tanet').mkdir()
-    (tmp_path / 'runs/tanet/mine.txt').write_text('mine')
-    foreign = quickstart(tmp_path, '--methods', 'tanet', *small[2:])
+    run_what_is_printed(first.stdout, tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in run.rglob('*.pth')} == files
+
+    (tmp_path / 'runs/tadaconvnext').mkdir()
+    (tmp_path / 'runs/tadaconvnext/mine.txt').write_text('mine')
+    foreign = quickstart(tmp_path, '--methods', 'tadaconvnext', *small[2:])
     assert foreign.returncode != 0
     assert 'holds files of something else' in foreign.stderr
+
+
+def run_what_is_printed(output, folder):
+    """Runs the commands as they stand, where no environment is active."""
+    commands = re.findall(r'^  (/.*)$', output, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        done = subprocess.run(
+            ['bash', '-c', command],
+            cwd=folder,
+            env=dict(PATH='/usr/bin:/bin', HOME=str(folder), OMP_NUM_THREADS='1'),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+    rows = json.loads((folder / 'runs/results.json').read_text())
+    assert [row['method'] for row in rows] == ['tsn', 'tanet', 'tin', 'tdn', 'tada2d']
+    assert (folder / 'clips.png').is_file()
+
+
+def test_commands_are_printed_from_the_folder_they_run_in(monkeypatch, tmp_path):
+    """With the defaults they name none of the options, and no whole paths."""
+    monkeypatch.setattr(sys, 'argv', ['quickstart.py'])
+    tool = runpy.run_path(str(TOOL))
+    assert tool['parse_args']().options == []
+    monkeypatch.chdir(tmp_path)
+    assert tool['short'](tmp_path / '.venv/bin/python') == '.venv/bin/python'
+    assert tool['short'](Path('/usr/bin/python3')) == '/usr/bin/python3'

@@ -7,6 +7,7 @@ one with other settings is never touched.
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 from itertools import chain
@@ -20,7 +21,8 @@ from rich.table import Table
 
 from mmtemporal.datasets import MIRRORED_LABELS, make_motion_clips
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'recognition'
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = ROOT / 'configs' / 'recognition'
 # The plain baseline first.
 RESNETS = ('tsn', 'tanet', 'tin', 'tdn', 'tada2d')
 METHODS = {
@@ -40,8 +42,8 @@ def parse_args() -> argparse.Namespace:
         choices=['all', *METHODS],
         help='the networks to compare; all: those on ResNet-18',
     )
-    parser.add_argument('--work-dir', type=Path, default='work_dirs/quickstart')
-    parser.add_argument('--data', type=Path, default='data/motion_clips')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/quickstart'))
+    parser.add_argument('--data', type=Path, default=Path('data/motion_clips'))
     parser.add_argument('--train-clips', type=int, default=1200)
     parser.add_argument('--val-clips', type=int, default=240)
     parser.add_argument('--epochs', type=int, help='instead of those of the config')
@@ -50,6 +52,14 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'--epochs {args.epochs}: the first one is the warm-up, give 2')
     expanded = (RESNETS if name == 'all' else [name] for name in args.methods)
     args.methods = list(dict.fromkeys(chain.from_iterable(expanded)))
+    names = ('train_clips', 'val_clips', 'epochs', 'work_dir', 'data')
+    # What the same run with other methods must repeat.
+    args.options = [
+        word
+        for name in names
+        if getattr(args, name) != parser.get_default(name)
+        for word in (f'--{name.replace("_", "-")}', getattr(args, name))
+    ]
     return args
 
 
@@ -167,6 +177,38 @@ def print_table(rows: list) -> None:
     Console().print(table)
 
 
+def short(path: Path) -> str:
+    """Returns a path as a command in this folder names it."""
+    path, folder = Path(os.path.abspath(path)), Path.cwd()
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+
+def print_next(args: argparse.Namespace) -> None:
+    """Prints commands that work as they stand, in any shell and after any options."""
+    # Without an active environment there is no other python to rely on.
+    python, tools = short(Path(sys.executable)), ROOT / 'tools'
+    run = args.work_dir / args.methods[-1]
+    (best,) = run.glob('best_acc_top1_epoch_*.pth')
+    commands = {
+        'compare with a network that cannot see order': (
+            *(short(tools / 'quickstart.py'), '--methods', 'all', *args.options),
+        ),
+        'look at the clips': (
+            *(short(tools / 'make_motion_clips.py'), args.data),
+            *('--train', args.train_clips, '--val', args.val_clips),
+            *('--preview', 'clips.png'),
+        ),
+        'test the network again, with any of the stock tools': (
+            *('-m', 'mmtemporal.tools', 'test', run.with_suffix('.py'), best),
+            *('--work-dir', run),
+        ),
+    }
+    print(f'Checkpoints and logs are in {args.work_dir}. Next, in {Path.cwd()}:')
+    for purpose, command in commands.items():
+        print(f'  # {purpose}\n  {shlex.join(map(str, (python, *command)))}')
+    print(f'{short(ROOT / "docs/fine_tune.md")} says how to train on your own videos.')
+
+
 def main() -> None:
     args = parse_args()
     try:
@@ -180,14 +222,7 @@ def main() -> None:
     print_table(rows)
     results = args.work_dir / 'results.json'
     results.write_text(json.dumps(rows, indent=1) + '\n')
-    print(
-        f'Checkpoints and logs are in {args.work_dir}. Next:\n'
-        '  bash tools/quickstart.sh --methods all    '
-        'compare with a network that cannot see order\n'
-        '  python tools/make_motion_clips.py data/motion_clips --preview clips.png    '
-        'look at the clips\n'
-        '  python -m mmtemporal.tools train CONFIG    train on your own data'
-    )
+    print_next(args)
 
 
 if __name__ == '__main__':
