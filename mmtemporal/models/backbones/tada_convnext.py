@@ -302,7 +302,8 @@ class TAdaConvNeXt(_TAdaConvNeXt):
             Frames of a 2-D recognizer get the mean alone.
         layer_scale_init_value: Initial value of the scales of the blocks.
         pretrained: An ImageNet checkpoint of ConvNeXt, of Facebook,
-            torchvision, timm or mmpretrain, a file or a URL.
+            torchvision, timm or mmpretrain, a file or a URL. A stem for colours
+            is averaged for other ``in_channels``.
         in_channels: Number of channels of a frame.
         init_cfg: Initialisation by mmengine's rules;
             ``dict(type='Pretrained', checkpoint=...)`` loads a checkpoint of

@@ -27,7 +27,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
     It adds to mmaction2's ``ResNet``: the check of the frame count, activation
     checkpointing that leaves batch norm statistics exact and works with basic
     blocks, freezing that knows the ImageNet layers from the temporal ones, and
-    a start from ImageNet weights that skips nothing silently.
+    ImageNet initialisation that skips nothing silently.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
@@ -58,9 +58,10 @@ class TemporalResNet(TemporalBackbone, ResNet):
         **kwargs: Arguments of mmaction2's ``ResNet``: ``pretrained``,
             ``norm_cfg``, ``init_cfg``, ...
             ``pretrained`` is a ResNet checkpoint in torchvision's layout, a
-            file or ``torchvision://resnet50``, or that of a recognizer with
-            this backbone, its authors' release too; with
-            ``torchvision_pretrain=False`` one of this backbone.
+            file or ``torchvision://resnet50``; that of a ResNet, TSN or TSM of
+            MMAction2; or that of a recognizer with this backbone, its authors'
+            release too; with ``torchvision_pretrain=False`` one of this
+            backbone. A stem for colours is averaged for other ``in_channels``.
 
     Shape:
         - input: (n * t, 3, h, w), the frames of a clip being consecutive rows
