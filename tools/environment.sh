@@ -10,13 +10,21 @@
 
 _mmt_say() { printf '[mmtemporal] %s\n' "$*" >&2; }
 
+_mmt_is_recent() {
+  "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' && return
+  _mmt_say "$("$1" --version) is too old: this needs Python 3.10 or newer"
+  return 1
+}
+
 _mmt_activate() {
   local venv=$1/.venv
   if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ]; then
     _mmt_say "using the active environment ${VIRTUAL_ENV:-${CONDA_PREFIX:-}}"
+    _mmt_is_recent python
     return
   fi
   if [ ! -f "$venv/bin/activate" ]; then
+    _mmt_is_recent python3 || return
     if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
       _mmt_say 'Python cannot create virtual environments here. This helps:'
       _mmt_say '    apt-get install -y python3-venv'

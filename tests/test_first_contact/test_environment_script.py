@@ -154,6 +154,18 @@ def test_what_an_environment_of_others_lacks(sources, foreign):
     assert 'ready' not in told(done)
 
 
+def test_an_old_python_is_named(sources, environment):
+    python = environment / 'bin/python'
+    python.unlink()
+    python.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2\nexit 1\n')
+    python.chmod(0o755)
+    done = source(sources, environment)
+    assert done.returncode != 0
+    assert told(done)[-1] == (
+        'Python 3.9.2 is too old: this needs Python 3.10 or newer'
+    )
+
+
 def test_without_a_network(sources, environment):
     (packages,) = environment.glob('lib/python*/site-packages')
     (packages / 'others.pth').unlink()

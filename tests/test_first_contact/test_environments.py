@@ -80,3 +80,16 @@ def test_tools_of_a_checkout(checkout, tmp_path):
     done = run_python(checkout / 'tools/test.py', TANET, weights, **run)
     assert done.returncode == 0, done.stderr[-2000:]
     assert 'acc/top1' in done.stdout
+
+
+# ------------------------------------------------- what mim starts
+
+
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_scripts_that_mim_starts(tool, tmp_path):
+    """``mim train`` and ``mim test`` first ask them for their options."""
+    script = REPOSITORY / f'mmtemporal/.mim/tools/{tool}.py'
+    done = run_python(script, '-h', cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f'usage: {tool}.py' in done.stdout
+    assert '--cfg-options' in done.stdout
