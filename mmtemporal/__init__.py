@@ -10,13 +10,13 @@ from importlib.util import find_spec
 
 from .version import __version__
 
-for _name in ('mmengine', 'mmcv'):
+for _name in ('mmengine', 'mmcv', 'mmaction'):
     if find_spec(_name) is None:
         raise ImportError(
-            f'mmtemporal needs {_name}, which is not installed, as it exists in '
-            'several builds. Choose one: pip install "mmtemporal[lite]", or '
-            '"mmtemporal[full]" for mmcv with its compiled operators; in the folder of '
-            'the sources ".[lite]" or ".[full]".'
+            f'mmtemporal needs mmengine, mmcv and mmaction2, and {_name} is not '
+            'installed. The first two exist in several builds, so choose: '
+            'pip install "mmtemporal[lite]", or "mmtemporal[full]" for mmcv with its '
+            'compiled operators; in the folder of the sources ".[lite]" or ".[full]".'
         )
 
 from . import checkpoints, compat, registry  # noqa: E402

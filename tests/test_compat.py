@@ -57,13 +57,14 @@ def test_import_is_light():
     assert not loaded & {'mmaction.models', 'mmaction', 'mmcv', 'torchvision', 'cv2'}
 
 
-@pytest.mark.parametrize('missing', ['mmengine', 'mmcv'])
+@pytest.mark.parametrize('missing', ['mmengine', 'mmcv', 'mmaction'])
 def test_import_names_the_extras(missing):
     done = run_python(
         '-c', f'import sys; sys.modules["{missing}"] = None\nimport mmtemporal'
     )
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith(f'ImportError: mmtemporal needs {missing}, which')
+    assert last.startswith('ImportError: mmtemporal needs mmengine, mmcv and mmaction2')
+    assert f'and {missing} is not installed.' in last
     assert '".[lite]" or ".[full]"' in last
     assert done.stderr.count('Traceback') == 1
 
