@@ -92,5 +92,7 @@ param_scheduler = [
     )
 ]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=1))
+# Looks for slips in the lists before anything is trained on them.
+custom_hooks = [dict(type='mmtemporal.CheckAnnotationsHook')]
 # 1 GPU with 8 clips.
 auto_scale_lr = dict(enable=False, base_batch_size=8)
