@@ -2,24 +2,8 @@
 
 import pytest
 import stock_zoo as zoo
-from test_stock_zoo import ADD_A_LAYER, frames_of
+from test_stock_zoo import add_a_layer, frames_of
 
-SWAP = """
-_base_ = ['{path}']
-custom_imports = dict(imports=['mmtemporal'], allow_failed_imports=False)
-model = dict(
-    backbone=dict(
-        _delete_=True, type='mmtemporal.{backbone}', depth=18, num_segments={frames}
-    ),
-    cls_head=dict(
-        _delete_=True,
-        type='mmtemporal.{head}',
-        num_classes={classes},
-        in_channels=512,
-        num_segments={frames},
-    ),
-)
-"""
 HEADS = dict(TANet='TAMHead', TIN='TINHead', TDN='TDNHead', TAda2D='TAdaHead')
 OF_FRAMES = (
     *('tsn', 'tsm', 'tsm dense', 'tsm non-local', 'tsm mobilenet', 'trn', 'tanet'),
@@ -35,15 +19,24 @@ def slow_but(quick, names):
     return [n if n in quick else pytest.param(n, marks=pytest.mark.slow) for n in names]
 
 
-def swap(name, backbone, folder):
-    lines = SWAP.format(
-        path=zoo.path_of(name),
-        backbone=backbone,
-        head=HEADS[backbone],
-        frames=frames_of(name),
-        # Some mix labels of so many classes.
-        classes=zoo.Config.fromfile(zoo.path_of(name)).model.cls_head.num_classes,
+def swap_lines(path, backbone, frames, classes):
+    return zoo.replace(
+        zoo.readme_lines('Swap the backbone in your config'),
+        ('your_tsn_config.py', str(path)),
+        ('mmtemporal.TANet', f'mmtemporal.{backbone}'),
+        ('mmtemporal.TAMHead', f'mmtemporal.{HEADS[backbone]}'),
+        ('depth=50', 'depth=18'),
+        ('in_channels=2048', 'in_channels=512'),
+        ('num_segments=8', f'num_segments={frames}'),
+        ('num_classes=400', f'num_classes={classes}'),
     )
+
+
+def swap(name, backbone, folder):
+    path = zoo.path_of(name)
+    # Some mix labels of so many classes.
+    classes = zoo.Config.fromfile(path).model.cls_head.num_classes
+    lines = swap_lines(path, backbone, frames_of(name), classes)
     return zoo.make_small(zoo.read_config(lines, folder), name)
 
 
@@ -109,12 +102,10 @@ NO_VIDEOS = 'does not give its backbone videos.* expected a config of a Recogniz
 @pytest.mark.parametrize('path', OTHERS)
 def test_configs_without_videos_are_refused(path, tmp_path):
     path = zoo.ZOO / f'{path}.py'
-    lines = SWAP.format(
-        path=path, backbone='TANet', head='TAMHead', frames=8, classes=9
-    )
+    lines = swap_lines(path, 'TANet', frames=8, classes=9)
     with pytest.raises(ValueError, match=NO_VIDEOS):
         zoo.build(zoo.read_config(lines, tmp_path))
-    lines = ADD_A_LAYER.format(path=path, layer='TAM', frames=8)
+    lines = add_a_layer(path, 'TAM', frames=8)
     cfg = zoo.read_config(lines, tmp_path)
     wraps = 'recognition_audio' in str(path)  # the network is an image ResNet
     message = NO_VIDEOS if wraps else 'a STGCN, takes neither the frames nor the clip'
@@ -125,6 +116,6 @@ def test_configs_without_videos_are_refused(path, tmp_path):
 def test_images_in_turn_with_clips_are_refused(tmp_path):
     name = 'omnisource/slowonly_r50_8xb16-8x8x1-256e_imagenet-kinetics400-rgb'
     path = zoo.ZOO / 'recognition' / f'{name}.py'
-    lines = ADD_A_LAYER.format(path=path, layer='TAM', frames=8)
+    lines = add_a_layer(path, 'TAM', frames=8)
     with pytest.raises(ValueError, match=f'RecognizerOmni, which {NO_VIDEOS}'):
         zoo.build(zoo.read_config(lines, tmp_path))

@@ -9,19 +9,15 @@ import stock_zoo as zoo
 LAYERS = ('TAM', 'TemporalInterlace', 'LongTermTDM', 'TemporalShift', 'TAdaConv')
 QUICK = {'tsn', 'tsn flow', 'tsm non-local', 'csn', 'timesformer', 'swin'}
 
-ADD_A_LAYER = """
-_base_ = ['{path}']
-custom_imports = dict(imports=['mmtemporal'], allow_failed_imports=False)
-model = dict(
-    backbone=dict(
-        _delete_=True,
-        type='mmtemporal.TemporalAdapter',
-        backbone={{{{_base_.model.backbone}}}},
-        temporal=dict(type='{layer}'),
-        num_segments={frames},
+
+def add_a_layer(path, layer, frames):
+    lines = zoo.readme_lines('Keep the backbone, add a layer')
+    return zoo.replace(
+        lines,
+        ('your_tsn_config.py', str(path)),
+        ("type='TAM'", f"type='{layer}'"),
+        ('num_segments=8', f'num_segments={frames}'),
     )
-)
-"""
 
 
 def frames_of(name):
@@ -63,7 +59,7 @@ CASES = [
 @pytest.mark.parametrize('name, layer', CASES)
 def test_a_layer_is_added(name, layer, videos, tmp_path):
     frames = frames_of(name)
-    lines = ADD_A_LAYER.format(path=zoo.path_of(name), layer=layer, frames=frames)
+    lines = add_a_layer(zoo.path_of(name), layer, frames)
     cfg = zoo.make_small(zoo.read_config(lines, tmp_path), name)
     zoo.shrink_backbone(cfg, name)
     if (name, layer) in REFUSED:
