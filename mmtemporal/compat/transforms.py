@@ -1,6 +1,5 @@
 """Fix for a transform that relies on how numpy used to add integers."""
 
-import cv2
 import numpy as np
 
 from .on_import import change_module
@@ -9,6 +8,8 @@ TRANSFORMS = 'mmaction.datasets.transforms.processing'
 
 
 def _adjust_hue(img, factor):
+    import cv2  # which importing this package alone does not need
+
     img = np.clip(img, 0, 255).astype(np.uint8)
     hsv = cv2.cvtColor(img, cv2.COLOR_RGB2HSV)
     # The hue has 180 steps, so that its sum with an offset can exceed eight bits.
