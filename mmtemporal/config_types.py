@@ -4,16 +4,25 @@ from collections.abc import Mapping
 from inspect import isclass, isfunction
 from typing import Union
 
+# Further names of samplers, by which MMAction2's demos know them.
+_ALIASES = {
+    'DenseClipSampleFrames': 'SampleDenseClips',
+    'SegmentSampleFrames': 'SampleSegments',
+    'UniformClipSampleFrames': 'UniformSample',
+    'WindowSampleFrames': 'SampleWindows',
+}
+
 
 def type_name(kind: object) -> str:
-    """Return the name of a registered type, without its scope.
+    """Return the name of a registered type, without its scope; the class's, of several.
 
     Args:
         kind: A ``type`` of a config, such as ``'TANet'``, ``'mmtemporal.TANet'`` or,
             in pure Python configs, the class itself, also while it is lazy.
     """
     name = kind.__name__ if isclass(kind) or isfunction(kind) else str(kind)
-    return name.rpartition('.')[2]
+    name = name.rpartition('.')[2]
+    return _ALIASES.get(name, name)
 
 
 def is_type(cfg: object, *names: str) -> bool:

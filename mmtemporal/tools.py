@@ -14,6 +14,9 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+LONG_VIDEOS = 'misc/clip_feature_extraction'
+# What it replaces, and what it takes for replaced.
+REPLACED = ('SampleFrames', 'UniformSample', 'UntrimmedSampleFrames')
 USAGE = """usage: python -m mmtemporal.tools TOOL [ARGUMENTS OF THE TOOL]
 
 Runs a tool of MMAction2, such as train, get_flops or analysis_tools/get_flops,
@@ -33,6 +36,31 @@ def find_tools():
         folder = package.parent / 'tools'
     files = sorted(folder.rglob('*.py'))
     return {file.relative_to(folder).with_suffix('').as_posix(): file for file in files}
+
+
+def _find_fixed_sampler(arguments):
+    """Say why the tool for long videos would not take them apart, None if it does.
+
+    It replaces two samplers, and otherwise runs on as if it was not asked to, or
+    into an unbound variable.
+    """
+    from mmengine import Config
+
+    path = next((argument for argument in arguments if argument.endswith('.py')), None)
+    if path is None:
+        return None
+    pipeline = Config.fromfile(path).test_dataloader.dataset.pipeline
+    if any(step['type'] in REPLACED for step in pipeline):
+        return None
+    samplers = [str(step['type']) for step in pipeline if 'clip_len' in step]
+    return (
+        f'{path} samples by {" and ".join(samplers)} in '
+        'test_dataloader.dataset.pipeline, but --long-video-mode knows '
+        f'{", ".join(REPLACED)} only. Write dict(type="UntrimmedSampleFrames", '
+        'clip_len=..., frame_interval=..., clip_interval=...) there, with clip_len the '
+        'number of segments of the network, or of its frames if it has none; for TDN '
+        'followed by dict(type="mmtemporal.FramesToWindows").'
+    )
 
 
 def main(argv):
@@ -59,6 +87,12 @@ def main(argv):
         listing = '\n'.join(f'  {name}' for name in matches) or listing
         print(f'{argv[0]!r} {problem} of MMAction2:\n{listing}', file=sys.stderr)
         return 2
+
+    if matches == [LONG_VIDEOS] and '--long-video-mode' in argv:
+        problem = _find_fixed_sampler(argv[1:])
+        if problem:
+            print(problem, file=sys.stderr)
+            return 2
 
     sys.argv = [str(tools[matches[0]]), *argv[1:]]
     runpy.run_path(sys.argv[0], run_name='__main__')

@@ -12,6 +12,8 @@ from mmengine import Config
 from parity import CONFIGS
 from torch import nn
 
+from mmtemporal.config_types import is_type
+
 # Those that take single frames, and all.
 FRAME_METHODS = ('TANet', 'TIN')
 METHODS = (*FRAME_METHODS, 'TDN', 'TAda2D', 'TAdaConvNeXtV2')
@@ -60,9 +62,9 @@ def small_config(name, data_root, workers=0):
 
 def _shrink(pipeline):
     for transform in pipeline:
-        if transform.type.endswith(('SampleFrames', 'SampleWindows')):
+        if is_type(transform, 'SampleFrames', 'SampleWindows'):
             transform.num_clips = T
-        elif transform.type == 'UniformSample':
+        elif is_type(transform, 'UniformSample'):
             transform.clip_len = T
         elif transform.type == 'Resize':
             transform.scale = (SIZE, SIZE)

@@ -18,6 +18,7 @@ from mmengine.registry import init_default_scope
 from parity import CONFIGS as ROOT
 
 from mmtemporal.analysis import count_multiply_adds
+from mmtemporal.config_types import is_type
 
 REPOSITORY = ROOT.parent
 RECIPES = sorted((ROOT / 'recognition').rglob('*.py'))
@@ -49,7 +50,7 @@ def test_base_configs_parse(path):
 def sampler_of(pipeline):
     """Returns what a pipeline samples, as names of configs have it."""
     (sampler,) = (step for step in pipeline if 'Sample' in step.type)
-    if sampler.type in ('UniformSample', 'mmtemporal.SampleSegments'):
+    if is_type(sampler, 'UniformSample', 'SampleSegments'):
         return f'u{sampler.clip_len}'
     dense = 'dense-' if sampler.type == 'DenseSampleFrames' else ''
     interval = sampler.get('frame_interval', 1)

@@ -1,6 +1,7 @@
 """Parts of a config that have to fit each other, checked before a run."""
 
 from collections.abc import Iterator
+from math import prod
 
 from mmaction.evaluation import AccMetric
 from mmaction.models.recognizers import Recognizer2D
@@ -11,6 +12,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmtemporal.datasets.annotations import get_parts
+from mmtemporal.datasets.transforms import FramesToWindows
 from mmtemporal.models.frame_counts import TemporalBackbone
 from mmtemporal.registry import HOOKS
 
@@ -68,8 +70,14 @@ def check_samplers(recognizer: nn.Module, pipeline: Compose) -> None:
     """
     backbone = recognizer.backbone
     t, window = backbone.num_segments, getattr(backbone, 'frames_per_segment', 1)
+    widened = [
+        transform.window
+        for transform in pipeline.transforms
+        if isinstance(transform, FramesToWindows)
+    ]
     for sampler in _samplers(pipeline):
         length, clips = sampler.clip_len, getattr(sampler, 'num_clips', 1)
+        length *= prod(widened)
         # Every clip of a sampler is a whole view, or all together are one.
         fits = length == t * window
         if isinstance(recognizer, Recognizer2D):

@@ -7,7 +7,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 from stock_config import run_python
 
-from mmtemporal.datasets.transforms import SampleWindows
+from mmtemporal.datasets.transforms import FramesToWindows, SampleWindows
 
 LENGTHS = range(1, 301)
 START_INDEX = 1
@@ -202,3 +202,17 @@ def test_repr():
 def test_wrong_views_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         SampleWindows(num_clips=8, **arguments)
+
+
+def test_windows_around_frames():
+    results = dict(frame_inds=np.array([0, 4, 9]), total_frames=10, start_index=0)
+    results = FramesToWindows()(results)
+    windows = results['frame_inds'].reshape(3, 5)
+    assert windows.tolist() == [[0, 0, 0, 1, 2], [2, 3, 4, 5, 6], [7, 8, 9, 9, 9]]
+    assert (results['clip_len'], results['num_clips']) == (5, 3)
+    # Numbers of images begin at one.
+    results = dict(frame_inds=np.array([1]), total_frames=1, start_index=1)
+    assert FramesToWindows(window=3)(results)['frame_inds'].tolist() == [1, 1, 1]
+    assert repr(FramesToWindows()) == 'FramesToWindows(window=5)'
+    with pytest.raises(ValueError, match=r'FramesToWindows\.window'):
+        FramesToWindows(window=0)

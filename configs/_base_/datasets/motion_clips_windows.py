@@ -19,7 +19,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='DecordInit'),
     # In testing, stock SampleFrames does not take the centres of the segments.
-    dict(type='mmtemporal.SampleWindows', clip_len=5, num_clips=8, test_mode=True),
+    dict(type='mmtemporal.WindowSampleFrames', clip_len=5, num_clips=8, test_mode=True),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(36, 36), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW'),

@@ -51,7 +51,7 @@ train_pipeline = [
 val_pipeline = [
     dict(type='DecordInit'),
     # In testing, stock SampleFrames does not take the centres of the segments.
-    dict(type='mmtemporal.SampleWindows', clip_len=5, num_clips=8, test_mode=True),
+    dict(type='mmtemporal.WindowSampleFrames', clip_len=5, num_clips=8, test_mode=True),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),

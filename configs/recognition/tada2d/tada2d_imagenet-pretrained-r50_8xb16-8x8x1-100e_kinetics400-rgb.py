@@ -39,7 +39,7 @@ val_pipeline = [
 test_pipeline = [
     dict(type='DecordInit'),
     dict(
-        type='mmtemporal.SampleDenseClips',
+        type='mmtemporal.DenseClipSampleFrames',
         clip_len=8,
         frame_interval=8,
         num_clips=10,

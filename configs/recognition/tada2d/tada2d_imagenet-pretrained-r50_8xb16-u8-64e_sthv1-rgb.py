@@ -32,7 +32,9 @@ val_pipeline = [
     dict(type='PackActionInputs'),
 ]
 test_pipeline = [
-    dict(type='mmtemporal.SampleSegments', clip_len=8, num_clips=2, test_mode=True),
+    dict(
+        type='mmtemporal.SegmentSampleFrames', clip_len=8, num_clips=2, test_mode=True
+    ),
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='ThreeCrop', crop_size=256),

@@ -34,7 +34,9 @@ val_pipeline = [
 ]
 test_pipeline = [
     dict(type='DecordInit'),
-    dict(type='mmtemporal.SampleSegments', clip_len=8, num_clips=2, test_mode=True),
+    dict(
+        type='mmtemporal.SegmentSampleFrames', clip_len=8, num_clips=2, test_mode=True
+    ),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='ThreeCrop', crop_size=256),

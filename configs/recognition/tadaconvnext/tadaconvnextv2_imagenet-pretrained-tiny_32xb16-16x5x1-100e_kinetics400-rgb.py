@@ -61,7 +61,7 @@ val_pipeline = [
 test_pipeline = [
     dict(type='DecordInit'),
     dict(
-        type='mmtemporal.SampleDenseClips',
+        type='mmtemporal.DenseClipSampleFrames',
         clip_len=16,
         frame_interval=5,
         num_clips=4,

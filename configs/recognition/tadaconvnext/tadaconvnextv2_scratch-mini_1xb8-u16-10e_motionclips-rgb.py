@@ -32,7 +32,12 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='DecordInit'),
-    dict(type='UniformSample', clip_len=16, test_mode=True),
+    dict(
+        type='mmtemporal.UniformClipSampleFrames',
+        clip_len=16,
+        num_clips=1,
+        test_mode=True,
+    ),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(32, 32), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW'),

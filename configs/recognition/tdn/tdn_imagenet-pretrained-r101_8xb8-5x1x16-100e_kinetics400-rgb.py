@@ -44,7 +44,7 @@ val_pipeline = [
 test_pipeline = [
     dict(type='DecordInit'),
     dict(
-        type='mmtemporal.SampleWindows',
+        type='mmtemporal.WindowSampleFrames',
         clip_len=5,
         num_clips=16,
         # The authors' ten clips are ten random draws.

@@ -49,7 +49,7 @@ val_pipeline = [
 test_pipeline = [
     dict(type='DecordInit'),
     dict(
-        type='mmtemporal.SampleWindows',
+        type='mmtemporal.WindowSampleFrames',
         clip_len=5,
         num_clips=8,
         # The authors' ten clips are ten random draws.

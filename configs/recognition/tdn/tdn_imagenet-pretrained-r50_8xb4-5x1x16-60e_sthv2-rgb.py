@@ -30,7 +30,9 @@ train_pipeline = [
 ]
 val_pipeline = [
     dict(type='DecordInit'),
-    dict(type='mmtemporal.SampleWindows', clip_len=5, num_clips=16, test_mode=True),
+    dict(
+        type='mmtemporal.WindowSampleFrames', clip_len=5, num_clips=16, test_mode=True
+    ),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),

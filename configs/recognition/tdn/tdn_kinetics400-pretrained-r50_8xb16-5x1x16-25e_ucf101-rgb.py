@@ -58,7 +58,7 @@ val_pipeline = [
 test_pipeline = [
     dict(type='DecordInit'),
     dict(
-        type='mmtemporal.SampleWindows',
+        type='mmtemporal.WindowSampleFrames',
         clip_len=5,
         num_clips=16,
         # The authors' code draws one clip ten times here: num_views=1 is that.

@@ -1,3 +1,8 @@
+from mmaction.datasets.transforms import UniformSample
+
+from mmtemporal.registry import TRANSFORMS
+
+from .frames_to_windows import FramesToWindows
 from .sample_dense_clips import SampleDenseClips
 from .sample_segments import SampleSegments
 from .sample_windows import SampleWindows
@@ -5,9 +10,13 @@ from .skip_broken import SkipBroken
 from .strict_decord_init import StrictDecordInit
 
 __all__ = [
+    'FramesToWindows',
     'SampleDenseClips',
     'SampleSegments',
     'SampleWindows',
     'SkipBroken',
     'StrictDecordInit',
 ]
+
+# By this name MMAction2's demos find that the stock transform samples frames.
+TRANSFORMS.register_module(name='UniformClipSampleFrames', module=UniformSample)

@@ -7,7 +7,7 @@ from mmtemporal.checks import check_whole
 from mmtemporal.registry import TRANSFORMS
 
 
-@TRANSFORMS.register_module()
+@TRANSFORMS.register_module(name=['SampleDenseClips', 'DenseClipSampleFrames'])
 class SampleDenseClips(SampleFrames):
     """Samples clips of a fixed duration, in seconds, from a video.
 
@@ -29,6 +29,9 @@ class SampleDenseClips(SampleFrames):
 
     ``num_clips`` clips follow one another in ``frame_inds``, so that
     ``FormatShape`` with ``NCTHW`` gives (crops * num_clips, 3, T, h, w).
+
+    ``DenseClipSampleFrames`` is the same; by that name MMAction2's demos, which look
+    for ``SampleFrames`` in it, know how many frames to take.
 
     Required Keys:
 

@@ -7,7 +7,7 @@ from mmtemporal.checks import check_whole
 from mmtemporal.registry import TRANSFORMS
 
 
-@TRANSFORMS.register_module()
+@TRANSFORMS.register_module(name=['SampleSegments', 'SegmentSampleFrames'])
 class SampleSegments(UniformSample):
     """Samples clips of one frame from each of equal segments of a video.
 
@@ -27,6 +27,9 @@ class SampleSegments(UniformSample):
 
     The clips follow one another in ``frame_inds``, so that ``FormatShape`` with
     ``NCTHW`` gives (crops * num_clips, 3, T, h, w).
+
+    ``SegmentSampleFrames`` is the same; by that name MMAction2's demos, which look for
+    ``SampleFrames`` in it, know how many frames to take.
 
     Required Keys:
 

@@ -7,7 +7,7 @@ from mmtemporal.checks import check_whole
 from mmtemporal.registry import TRANSFORMS
 
 
-@TRANSFORMS.register_module()
+@TRANSFORMS.register_module(name=['SampleWindows', 'WindowSampleFrames'])
 class SampleWindows(SampleFrames):
     """Samples one window of consecutive frames from each segment of a video.
 
@@ -36,6 +36,9 @@ class SampleWindows(SampleFrames):
     The windows come view by view, and ``num_clips`` stays T, so that
     ``FormatShape`` with ``NCTHW`` gives (crops * V * T, 3, W, h, w). Stock tools
     that rewrite the transforms named ``SampleFrames`` leave this one as it is.
+
+    ``WindowSampleFrames`` is the same; by that name MMAction2's demos, which look for
+    ``SampleFrames`` in it, know how many frames to take.
 
     Required Keys:
 
