@@ -188,10 +188,14 @@ def _trace(host: nn.Module, library: str, shape: Shape) -> Trace:
     copy = deepcopy(host).to('meta')
     copy.eval()  # MMAction2's ResNet returns nothing here
     calls = defaultdict(list)
-    for name, module in copy.named_modules():
+    hooks = [
         module.register_forward_hook(_note(calls[name]))
+        for name, module in copy.named_modules()
+    ]
     with torch.enable_grad(), torch.device('meta'):
         output = run_host(copy, library, torch.empty(shape))
+    for hook in hooks:  # what is checkpointed runs once more in the backward pass
+        hook.remove()
     unused = _without_gradient(copy, output)
     tokens = _find_tokens(host, calls, shape)
     return Trace(dict(calls), shape, _shape(output), tokens, unused)

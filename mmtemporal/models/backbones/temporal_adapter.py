@@ -1,7 +1,6 @@
 """A temporal layer in any backbone."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Optional, Union
 
@@ -14,17 +13,15 @@ from mmtemporal.checks import check_whole, is_list
 from mmtemporal.config_types import type_name
 from mmtemporal.models.frame_counts import TemporalBackbone, check_channels
 from mmtemporal.models.init_rules import split_rules
-from mmtemporal.models.layers import OnFrames, SingleFrameConv3d, TAdaConv2d, TAdaConv3d
+from mmtemporal.models.layers import OnFrames, TAdaConv2d, TAdaConv3d
 from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
 
-from .checkpoint_report import repeat_colours, summarise
+from .adapter_checkpoint import prepare_checkpoint
+from .checkpoint_report import summarise
 from .host import build_host, run_host, trace_host
 from .insertion import CONVS, LAYERS, insert, reduce_to_frames, replace_conv
 from .placement import choose_conv, find_places
-from .recognizer_checkpoint import keep_backbone
-
-_NUMBER = re.compile(r'\.\d+(?=\.)')
 
 
 @MODELS.register_module()
@@ -230,113 +227,8 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         initialize(self, drawing + loading)
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
-        """Takes checkpoints of the host, too, and refuses those of other networks.
-
-        mmengine loads checkpoints loosely and would only log the difference.
-        """
-        if not prefix:
-            keep_backbone(state_dict)
-        self._add_host_prefix(state_dict, prefix)
-        self._repeat_colours(state_dict, prefix)
-        self._check_checkpoint(state_dict, prefix)
+        prepare_checkpoint(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-    def _add_host_prefix(self, state_dict: dict, prefix: str) -> None:
-        names = [name for name in state_dict if name.startswith(prefix)]
-        host = f'{prefix}host.'
-        if any(name.startswith(host) for name in names):
-            return
-        for name in names:
-            state_dict[host + name[len(prefix) :]] = state_dict.pop(name)
-
-    def _repeat_colours(self, state_dict: dict, prefix: str) -> None:
-        """Average the stem of the wrapped backbone's checkpoint for other channels."""
-        if any('.temporal.' in name or '.routing.' in name for name in state_dict):
-            return  # a whole adapter, which must fit as it is
-        averaged = []
-        for name, value in self.state_dict(prefix=prefix).items():
-            if name in state_dict:
-                tensor = repeat_colours(state_dict[name], value)
-                if tensor is not state_dict[name]:
-                    state_dict[name] = tensor
-                    averaged.append(name)
-        if averaged:
-            print_log(
-                f'averaged over colours and repeated {summarise(averaged)}',
-                logger='current',
-            )
-
-    def _check_checkpoint(self, state_dict: dict, prefix: str) -> None:
-        own = self.state_dict(prefix=prefix)
-        if not any(name.startswith(prefix) for name in state_dict):
-            return
-        layers = tuple(f'{prefix}{name}.' for name in self.temporal_layers())
-        temporal = {name for name in own if name.startswith(layers)}
-        host = own.keys() - temporal
-        theirs = {
-            name
-            for name in state_dict.keys() - host
-            if '.temporal.' in name or '.routing.' in name
-        }
-        missing = [
-            name
-            for name in own
-            if name not in state_dict
-            and not name.endswith('num_batches_tracked')
-            and (theirs or name in host)
-        ]
-        excess = sorted(theirs - own.keys()) + _more_blocks(host, state_dict)
-        misshapen = self._misshapen(own, state_dict, prefix, temporal)
-        if missing or excess or misshapen:
-            raise ValueError(
-                f'the checkpoint is not of this TemporalAdapter with '
-                f'{type(self.host).__name__} and num_segments={self.num_segments}, nor '
-                f'of the host alone: it lacks {summarise(missing)}, has in excess '
-                f'{summarise(excess)} and in other shapes {summarise(misshapen)}; set '
-                'the backbone.backbone, temporal, where and num_segments of the '
-                'checkpoint'
-            )
-        if not theirs:
-            print_log(
-                f'the checkpoint is of the host: its {type(self.host).__name__} is '
-                f'loaded, {len(temporal)} tensors of temporal layers start new',
-                logger='current',
-            )
-
-    def _misshapen(
-        self, own: dict, state_dict: dict, prefix: str, temporal: set
-    ) -> list:
-        """Lists tensors of other shapes, but not those that the host adapts itself."""
-        if any(module._load_state_dict_pre_hooks for module in self.host.modules()):
-            adapted = own.keys() - temporal
-        else:
-            adapted = {
-                f'{prefix}{name}.weight'
-                for name, module in self.named_modules()
-                if isinstance(module, SingleFrameConv3d)
-            }
-        return [
-            f'{name} {tuple(state_dict[name].shape)} instead of {tuple(value.shape)}'
-            for name, value in own.items()
-            if name not in adapted
-            and name in state_dict
-            and state_dict[name].shape != value.shape
-        ]
-
-
-def _more_blocks(own: Iterable[str], theirs: Iterable[str]) -> list[str]:
-    """Lists the numbered blocks that a checkpoint has in excess of a host.
-
-    Other tensors in excess are those of classifiers.
-    """
-    own, theirs = (
-        {name[: number.end()] for name in names for number in _NUMBER.finditer(name)}
-        for names in (own, theirs)
-    )
-    sequences = {block.rpartition('.')[0] for block in own}
-    return sorted(
-        block for block in theirs - own if block.rpartition('.')[0] in sequences
-    )
 
 
 def _check_kinds(temporal: Sequence[dict]) -> list[str]:
