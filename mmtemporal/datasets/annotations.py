@@ -10,6 +10,11 @@ from typing import Optional
 from mmaction.datasets import RawframeDataset, VideoDataset
 from mmengine.dataset import BaseDataset, ClassBalancedDataset, RepeatDataset
 
+from .list_errors import name_list_errors
+
+# Here, because data sets are built, and fail, ahead of every event of a hook.
+name_list_errors()
+
 _BYTE_ORDER_MARK = '\ufeff'
 
 

@@ -19,7 +19,6 @@ from mmtemporal.datasets.annotations import (
     get_parts,
     get_place,
 )
-from mmtemporal.datasets.list_errors import name_list_errors
 from mmtemporal.registry import HOOKS
 
 
@@ -110,8 +109,6 @@ class CheckAnnotationsHook(Hook):
         self.files = files
         self.num_named = num_named
         self.checked: list[BaseDataset] = []
-        # Here, because the data sets are built ahead of every event.
-        name_list_errors()
 
     def before_train(self, runner: Runner) -> None:
         self._check(runner, runner.train_dataloader, skip=self.training == 'skip')

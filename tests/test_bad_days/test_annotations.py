@@ -127,12 +127,6 @@ def test_large_lists_take_seconds(folder):
 # ---------------------------------------------------------------- malformed lines
 
 
-@pytest.fixture
-def hook():
-    """What the shipped configs name; it is built ahead of the data sets."""
-    return CheckAnnotationsHook()
-
-
 @pytest.mark.parametrize(
     ('lines', 'number', 'kind'),
     [
@@ -144,7 +138,7 @@ def hook():
         (['a 8 0 1'], 1, RawframeDataset),
     ],
 )
-def test_malformed_lines_are_named(folder, hook, lines, number, kind):
+def test_malformed_lines_are_named(folder, lines, number, kind):
     key = 'video' if kind is VideoDataset else 'img'
     with pytest.raises(ValueError) as caught:
         make_dataset(folder, lines, kind, key)
@@ -155,7 +149,7 @@ def test_malformed_lines_are_named(folder, hook, lines, number, kind):
     assert len(make_dataset(folder, ['0.mp4 0'])) == 1
 
 
-def test_a_mistake_in_the_config_is_not_one_in_a_line(folder, hook):
+def test_a_mistake_in_the_config_is_not_one_in_a_line(folder):
     with pytest.raises(AssertionError):
         make_dataset(folder, ['0.mp4 0'], multi_class=True)
 

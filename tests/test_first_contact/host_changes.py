@@ -1,4 +1,4 @@
-"""Prints what importing this package changes in mmengine, mmcv and mmaction2."""
+"""Print what importing modules changes in mmengine, mmcv and mmaction2."""
 
 import importlib
 import importlib.metadata
@@ -9,8 +9,6 @@ import warnings
 
 warnings.simplefilter('ignore')
 HOSTS = ('mmengine', 'mmcv', 'mmaction')
-OWN = ('mmtemporal', 'mmtemporal.models', 'mmtemporal.engine', 'mmtemporal.datasets')
-OWN += ('mmtemporal.datasets.transforms', 'mmtemporal.datasets.annotations')
 
 
 def import_hosts():
@@ -61,7 +59,7 @@ def changed(old, new):
 
 import_hosts()
 before = snapshot()
-for name in OWN:
+for name in sys.argv[1:]:
     importlib.import_module(name)
 after = snapshot()
 for name in sorted(before.keys() | after.keys()):
