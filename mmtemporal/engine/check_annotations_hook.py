@@ -112,6 +112,7 @@ class CheckAnnotationsHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         self._check(runner, runner.train_dataloader, skip=self.training == 'skip')
+        _restart(runner.train_loop)
         if runner.val_loop is not None:
             self.before_val(runner)
 
@@ -133,8 +134,6 @@ class CheckAnnotationsHook(Hook):
             if mistakes:
                 self._report(dataset, mistakes, skip)
             dataset.prepare_data = _Prepare(dataset, mistakes)
-            if dataloader is runner.train_dataloader:
-                _restart(runner.train_loop)
 
     def _report(
         self, dataset: BaseDataset, mistakes: dict[int, str], skip: bool

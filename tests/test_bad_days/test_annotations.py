@@ -265,3 +265,19 @@ def test_training_of_a_recognizer(tmp_path, by_epoch):
     assert runner.iter == 3
     (log,) = tmp_path.glob('work/*/*.log')
     assert log.read_text().count('4 of the 9 samples') == 1
+
+
+def test_a_test_needs_no_training_data(folder):
+    """In testing mmengine would build what is asked of it."""
+
+    class Runner(SimpleNamespace):
+        @property
+        def train_dataloader(self):
+            raise AssertionError('it is built')
+
+        train_loop = train_dataloader
+
+    loader = SimpleNamespace(dataset=make_dataset(folder, ['0.mp4 0']))
+    runner = Runner(model=None, test_dataloader=loader, val_dataloader=loader)
+    CheckAnnotationsHook().before_test(runner)
+    CheckAnnotationsHook().before_val(runner)

@@ -87,7 +87,6 @@ def make_dataset(folder, lines, pipeline, test_mode=True, **kwargs):
     )
     runner = SimpleNamespace(
         model=None,
-        train_dataloader=None,
         test_dataloader=SimpleNamespace(dataset=dataset),
     )
     CheckAnnotationsHook(files=False).before_test(runner)
