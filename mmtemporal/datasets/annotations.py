@@ -104,7 +104,8 @@ def _find_in_file(info: dict, list_folder) -> Optional[str]:
     file = get_file(info)
     if file is None:  # skeletons, for one
         return None
-    folder, name = osp.split(file)
+    # A folder of frames may be written with a slash behind it.
+    folder, name = osp.split(file.rstrip('/') if 'frame_dir' in info else file)
     if not name:
         return f'there is no file name after {file!r}; is the line blank?'
     if _BYTE_ORDER_MARK in file:

@@ -81,10 +81,13 @@ def check_samplers(recognizer: nn.Module, pipeline: Compose) -> None:
         # Every clip of a sampler is a whole view, or all together are one.
         fits = length == t * window
         if isinstance(recognizer, Recognizer2D):
-            fits |= length * clips == t * window
+            # Neighbours of a window are neighbours in time.
+            fits |= length % window == 0 and length * clips == t * window
         if not fits:
             name = type(sampler).__name__
             wanted = f'num_clips={t}' if length == window else f'clip_len={t}'
+            if window > 1:
+                wanted = f'clip_len={window} and num_clips={t}'
             raise ValueError(
                 f'{name} with clip_len={length} and num_clips={clips} does not sample '
                 f'views of backbone.num_segments={t}'

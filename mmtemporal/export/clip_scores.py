@@ -36,8 +36,8 @@ class ClipScores(nn.Module):
         constants = recognizer.data_preprocessor
         self.to_bgr = constants.to_rgb
         if normalise and hasattr(constants, 'mean'):
-            self.register_buffer('mean', constants.mean.reshape(3, 1, 1))
-            self.register_buffer('std', constants.std.reshape(3, 1, 1))
+            self.register_buffer('mean', constants.mean.reshape(-1, 1, 1))
+            self.register_buffer('std', constants.std.reshape(-1, 1, 1))
 
     def forward(self, frames: Tensor) -> Tensor:
         return self.recognizer(self.prepare(frames), stage='head')

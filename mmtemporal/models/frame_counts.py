@@ -17,6 +17,13 @@ from mmaction.models.recognizers import (
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
+from mmtemporal.models.layers import (
+    TAM,
+    LongTermTDM,
+    TAdaConv2d,
+    TemporalInterlace,
+    TemporalShift,
+)
 from mmtemporal.ops.tracing import is_symbolic
 
 _KEYS = 'num_clips in the sampler, backbone.num_segments and cls_head.num_segments'
@@ -81,6 +88,13 @@ def check_clips(x: Tensor, in_channels: int, num_segments: int) -> None:
     Raises:
         ValueError: It is of another shape.
     """
+    if x.dim() != 5:
+        raise ValueError(
+            f'got input of shape {tuple(x.shape)}, expected clips, (n, {in_channels}, '
+            f"{num_segments}, h, w); set model.type='Recognizer3D', "
+            "input_format='NCTHW' in FormatShape and format_shape='NCTHW' in "
+            f'model.data_preprocessor, and in the sampler clip_len={num_segments}'
+        )
     check_channels(x.size(1), in_channels)
     if x.size(2) != num_segments:
         raise ValueError(
@@ -100,7 +114,7 @@ def check_channels(channels: int, in_channels: int) -> None:
 
 
 def watch_recognizers() -> None:
-    """Have every recognizer that gets a backbone of this package check its input.
+    """Have recognizers check their input, if the backbone mixes frames by this package.
 
     No class of the host is changed: the recognizers get a forward pre-hook each.
     """
@@ -108,18 +122,33 @@ def watch_recognizers() -> None:
 
 
 def _watch(parent: nn.Module, name: str, child: nn.Module) -> None:
-    if not isinstance(child, TemporalBackbone):
+    if not isinstance(parent, (BaseRecognizer, RecognizerOmni)):
+        return
+    if name != 'backbone' or _num_segments(child) is None:
         return
     if isinstance(parent, (Recognizer2D, Recognizer3D)):
         if check_recognizer not in parent._forward_pre_hooks.values():
             parent.register_forward_pre_hook(check_recognizer, with_kwargs=True)
-    elif isinstance(parent, (BaseRecognizer, RecognizerOmni)):
+    else:
         raise ValueError(
             f'got model.type={type(parent).__name__}, which does not give its backbone '
             f'videos alone, but {type(child).__name__} takes clips of num_segments='
-            f'{child.num_segments} frames; expected a config of a Recognizer2D or '
+            f'{_num_segments(child)} frames; expected a config of a Recognizer2D or '
             'Recognizer3D'
         )
+
+
+def _num_segments(backbone: nn.Module) -> Optional[int]:
+    """Return the number of frames of a clip; None: frames are not mixed, or unknown.
+
+    Layers of this package in a backbone of another, such as the convolutions that
+    MMAction2 builds by ``conv_cfg``, tell it if they agree.
+    """
+    if isinstance(backbone, TemporalBackbone):
+        return backbone.num_segments
+    layers = (LongTermTDM, TAdaConv2d, TAM, TemporalInterlace, TemporalShift)
+    found = {m.num_segments for m in backbone.modules() if isinstance(m, layers)}
+    return found.pop() if len(found) == 1 else None
 
 
 def check_recognizer(recognizer: nn.Module, args: tuple, kwargs: dict) -> None:
@@ -138,22 +167,22 @@ def check_recognizer(recognizer: nn.Module, args: tuple, kwargs: dict) -> None:
     mode = kwargs.get('mode', args[2] if len(args) > 2 else 'tensor')
     if not isinstance(inputs, Tensor) or inputs.dim() < 5:
         return
-    backbone = recognizer.backbone
-    frames = isinstance(recognizer, Recognizer2D)
+    backbone, frames = recognizer.backbone, isinstance(recognizer, Recognizer2D)
+    t = clip = _num_segments(backbone)
     if mode == 'predict':
-        step = backbone.num_segments if frames else 1
-        _check_parts(recognizer.test_cfg or {}, step)
+        _check_parts(recognizer.test_cfg or {}, t if frames else 1)
     if not frames:
         return
-    rows, clip = inputs.size(1), backbone.rows_of_clip(inputs.shape[2:])
+    if isinstance(backbone, TemporalBackbone):
+        clip = backbone.rows_of_clip(inputs.shape[2:])
+    rows = inputs.size(1)
     if rows % clip or (mode == 'loss' and rows != clip):
-        _refuse(rows, clip, backbone, mode)
-    if recognizer.with_cls_head:
+        _refuse(rows, clip, t, mode)
+    if recognizer.with_cls_head and isinstance(backbone, TemporalBackbone):
         _check_head(recognizer.cls_head, backbone)
 
 
-def _refuse(rows: int, clip: int, backbone: TemporalBackbone, mode: str) -> None:
-    t = backbone.num_segments
+def _refuse(rows: int, clip: int, t: int, mode: str) -> None:
     wanted, sampling = f'num_segments={t}', f'num_clips={t}'
     if clip != t:
         wanted += f' windows of {clip // t} frames'

@@ -99,12 +99,12 @@ def _rows_of_a_view(model: nn.Module, inputs: Tensor) -> int:
     if isinstance(model, Recognizer3D):
         return 1
     window = _window(model) if inputs.dim() == 4 else 1
-    return model.backbone.get('num_segments') * window
+    return getattr(model.backbone, 'num_segments', len(inputs)) * window
 
 
 def _window(model: nn.Module) -> int:
     """Returns the number of frames of a segment."""
-    return model.backbone.get('frames_per_segment', 1)
+    return getattr(model.backbone, 'frames_per_segment', 1)
 
 
 def _frames(model: nn.Module, inputs: Tensor) -> Tensor:

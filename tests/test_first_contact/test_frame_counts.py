@@ -146,3 +146,46 @@ def test_symbolic_tracing(name):
     for clips in (1, 2):
         x = torch.randn(clips * 4, *size)
         torch.testing.assert_close(traced(x), net(x))
+
+
+CONV_CFG = dict(
+    type='ResNet', conv_cfg=dict(type='mmtemporal.TAdaConv2d', num_segments=8)
+)
+
+
+@pytest.mark.parametrize('frames', [4, 3, 16])
+def test_convolutions_of_this_package_in_a_stock_backbone(frames):
+    cfg = dict(CONV_CFG, depth=18)
+    head = dict(type='TSNHead', num_classes=4, in_channels=512)
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = MODELS.build(dict(type='Recognizer2D', backbone=cfg, cls_head=head))
+    with pytest.raises(ValueError, match=f'got {frames} .* expected num_segments=8'):
+        run(model, frames, 'loss', videos=8)
+    assert run(model, 8, 'loss')['loss_cls'].isfinite()
+
+
+def test_a_wrapped_backbone_with_clips_of_another_length():
+    backbone = dict(type='ResNetTSM', depth=18, num_segments=8, pretrained2d=False)
+    adapter = dict(type='mmtemporal.TemporalAdapter', temporal=dict(type='TAM'))
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        with pytest.raises(ValueError, match='backbone.backbone.num_segments=8'):
+            MODELS.build(dict(adapter, backbone=backbone, num_segments=16))
+
+
+@pytest.mark.parametrize(
+    'backbone, shape, message',
+    [
+        (dict(type='ResNet', depth=18), (2, 3, 8, 32, 32), "type='Recognizer2D'"),
+        (
+            dict(type='ResNet3dSlowOnly', depth=18, pretrained=None),
+            (16, 3, 32, 32),
+            "type='Recognizer3D'",
+        ),
+    ],
+)
+def test_a_wrapped_backbone_in_the_other_recognizer(backbone, shape, message):
+    adapter = dict(type='mmtemporal.TemporalAdapter', temporal=dict(type='TAM'))
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        net = MODELS.build(dict(adapter, backbone=backbone, num_segments=8))
+    with pytest.raises(ValueError, match=message):
+        net(torch.randn(shape))

@@ -10,7 +10,7 @@ from mmaction.registry import MODELS
 from mmengine import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
-from mmengine.runner import Runner, load_checkpoint
+from mmengine.runner import Runner, load_checkpoint, load_state_dict
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'convert_checkpoint.py'
 main = runpy.run_path(str(TOOL))['main']
@@ -361,3 +361,25 @@ def test_conversion_without_a_config(own, tmp_path, capsys):
     model = target('TANet')
     load_checkpoint(model, dst)
     assert_loaded(model.backbone, tensors)
+
+
+@pytest.mark.parametrize('kind', ['TANet', 'TIN', 'TDN', 'TAda2D', 'TemporalAdapter'])
+def test_files_that_hold_nothing_for_the_backbone_are_refused(kind):
+    backbone = dict(type=f'mmtemporal.{kind}', num_segments=4)
+    if kind == 'TemporalAdapter':
+        layer = dict(type='TemporalShift')
+        backbone.update(backbone=dict(type='ResNet', depth=18), temporal=layer)
+    else:
+        backbone.update(depth=18)
+    head = dict(type='TSNHead', num_classes=4, in_channels=512)
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = MODELS.build(
+            dict(type='Recognizer2D', backbone=backbone, cls_head=head)
+        )
+        other = MODELS.build(dict(type='SwinTransformer3D', arch='tiny'))
+        resnet = MODELS.build(dict(type='ResNet', depth=18)).state_dict()
+    other = {f'backbone.{name}': value for name, value in other.state_dict().items()}
+    with pytest.raises(ValueError, match='whose backbone is no|not of this Temporal'):
+        load_state_dict(model, other)
+    with pytest.raises(ValueError, match='no tensor of model.backbone.*pretrained'):
+        load_state_dict(model, resnet)

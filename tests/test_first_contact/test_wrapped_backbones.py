@@ -203,3 +203,31 @@ def test_boxes_of_a_detector_have_features_of_their_own():
             maps = net.eval()(torch.randn(1, 3, 8, 128, 128)).mean(2)
         assert maps.shape[-2:] == (4, 4)
         assert maps.std((2, 3)).max() > 1e-2
+
+
+@pytest.mark.parametrize('layer', ['TAM', 'TAdaConv'])
+def test_stages_behind_the_features_have_no_layers(layer):
+    net = adapter(dict(RESNET, out_indices=(1,)), layer).train()
+    assert net.temporal_layers()
+    net(torch.randn(4, 3, 64, 64)).sum().backward()
+    named = net.named_parameters()
+    assert not [n for n, p in named if p.requires_grad and p.grad is None]
+
+
+@pytest.mark.parametrize('layer', ['TAM', 'TemporalShift'])
+def test_a_stem_with_the_names_of_another_network_is_no_place(layer):
+    import_or_skip('timm')
+    with pytest.raises(ValueError, match='cannot be told; change backbone.where'):
+        adapter(dict(type='timm.hrnet_w18_small'), layer)
+
+
+def test_torchvision_transformers_give_features_and_no_scores():
+    import_or_skip('torchvision')
+    net = adapter(dict(type='torchvision.vit_b_32'), 'TAM').eval()
+    with torch.no_grad():
+        assert net(torch.randn(4, 3, 224, 224)).shape == (4, 768, 1, 1)
+
+
+def test_a_scope_in_the_config_of_a_layer():
+    layer = dict(type='TAM', _scope_='mmtemporal')
+    assert len(adapter(RESNET, layer).temporal_layers()) == 8

@@ -220,6 +220,16 @@ def test_every_parameter_gets_a_gradient(name):
     assert all(key.endswith(biases) for key in zero)
 
 
+@pytest.mark.parametrize('name', ['TANet', 'TIN', 'TDN', 'TAda2D'])
+def test_stages_behind_the_output_wait_for_no_gradient(name):
+    kind = MODELS.get(f'mmtemporal.{name}')
+    backbone = kind(depth=18, num_segments=T, out_indices=(1,)).train()
+    shape = (T, 3, 5, 64, 64) if name == 'TDN' else (T, 3, 64, 64)
+    backbone(torch.randn(shape)).sum().backward()
+    named = backbone.named_parameters()
+    assert not [n for n, p in named if p.requires_grad and p.grad is None]
+
+
 def test_every_parameter_is_in_one_group(name):
     model = build(name)
     rules = [

@@ -10,7 +10,7 @@ from mmtemporal.checkpoints.compare import compare
 from mmtemporal.models.layers import SingleFrameConv3d
 
 from .checkpoint_report import repeat_colours, summarise
-from .recognizer_checkpoint import keep_backbone
+from .recognizer_checkpoint import check_names, keep_backbone
 
 _NUMBER = re.compile(r'\.\d+(?=\.)')
 
@@ -33,9 +33,10 @@ def prepare_checkpoint(adapter: nn.Module, state_dict: dict, prefix: str) -> Non
     if not prefix:
         keep_backbone(state_dict)
     _add_host_prefix(state_dict, prefix)
-    if not any(name.startswith(prefix) for name in state_dict):
-        return
     own = adapter.state_dict(prefix=prefix)
+    _unwrap_shifts(own, state_dict)
+    if prefix:
+        check_names(adapter, state_dict, prefix)
     layers = tuple(f'{prefix}{name}.' for name in adapter.temporal_layers())
     temporal = {name for name in own if name.startswith(layers)}
     others = state_dict.keys() - (own.keys() - temporal)
@@ -52,6 +53,14 @@ def _add_host_prefix(state_dict: dict, prefix: str) -> None:
         return
     for name in names:
         state_dict[host + name[len(prefix) :]] = state_dict.pop(name)
+
+
+def _unwrap_shifts(own: dict, state_dict: dict) -> None:
+    """Give the convolutions of a TSM the names that they have in other networks."""
+    for name in list(state_dict):
+        plain = name.replace('.net.', '.')
+        if name not in own and plain in own:
+            state_dict[plain] = state_dict.pop(name)
 
 
 def _repeat_colours(own: dict, state_dict: dict) -> None:

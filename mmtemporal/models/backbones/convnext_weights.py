@@ -9,7 +9,12 @@ from mmtemporal.checkpoints.compare import compare
 from mmtemporal.checkpoints.convert import find_tensors
 
 from .checkpoint_report import read_pretrained, repeat_colours, summarise
-from .recognizer_checkpoint import is_recognizer, load_recognizer, take_backbone
+from .recognizer_checkpoint import (
+    check_names,
+    is_recognizer,
+    load_recognizer,
+    take_backbone,
+)
 
 _STEM = 'downsample_layers.0.0.weight'
 
@@ -140,6 +145,8 @@ def check_checkpoint(backbone: nn.Module, state_dict: dict, prefix: str) -> None
     """
     if not prefix:
         take_backbone(backbone, state_dict)
+    else:
+        check_names(backbone, state_dict, prefix)
     own = backbone.state_dict(prefix=prefix)
     missing, _, mismatched = compare(own, state_dict)
     name, last = type(backbone).__name__, backbone.num_stages - 1

@@ -133,7 +133,10 @@ def build_host(cfg: dict) -> tuple[nn.Module, str]:
     # takes the config apart.
     with DefaultScope.overwrite_default_scope('mmaction'):
         recognizer = MODELS.build(dict(type='Recognizer2D', backbone=deepcopy(cfg)))
-    return recognizer.backbone, recognizer.backbone_from
+    host = recognizer.backbone
+    if recognizer.backbone_from == 'torchvision' and hasattr(host, 'heads'):
+        host.heads = nn.Identity()  # a name of classifiers that it does not know
+    return host, recognizer.backbone_from
 
 
 def run_host(host: nn.Module, library: str, x: Tensor) -> Union[Tensor, tuple]:

@@ -81,6 +81,7 @@ def insert(
     layers = []
     for cfg in temporal:
         options = dict(cfg)
+        options.pop('_scope_', None)
         kind = type_name(options.pop('type'))
         if kind == 'LongTermTDM' and features.layout in ('NLC', 'NTLC', 'NLTC'):
             raise ValueError(
@@ -154,6 +155,7 @@ def replace_conv(host: nn.Module, name: str, temporal: dict, trace: Trace) -> st
         name = f'{name}.conv'
     old = host.get_submodule(name)
     options = dict(temporal)
+    options.pop('_scope_', None)
     kind = type_name(options.pop('type'))
     adaptive, plain = CONVS[kind]
     if type(old) not in plain or old.padding_mode != 'zeros':

@@ -177,7 +177,7 @@ def find_places(
     if where is None:
         for rule in _DEFAULTS[kind]:
             names = _match(host, trace, rule, kind)
-            if names:
+            if names and _covers(host, trace, rule, names):
                 return dict.fromkeys(names, rule)
         raise ValueError(
             f'no published place of {kind} is known in a {type(host).__name__}; set '
@@ -212,7 +212,10 @@ def _match(host: nn.Module, trace: Trace, where: str, kind: str) -> list[str]:
         return [
             name
             for name, module in host.named_modules()
-            if fits(module) and trace.calls[name] and not trace.sees_images(name)
+            if fits(module)
+            and trace.calls[name]
+            and not trace.sees_images(name)
+            and not _is_unused(host, name, trace)
         ]
     rule = RULES.get(where)
     if rule is None:
@@ -235,7 +238,38 @@ def _match(host: nn.Module, trace: Trace, where: str, kind: str) -> list[str]:
         match[0]
         for match in matches
         if not (residual_only and _changes_shape(match, trace))
+        and not (rule and _is_unused(host, match[0], trace))
     ]
+
+
+def _is_unused(host: nn.Module, name: str, trace: Trace) -> bool:
+    """Whether a module has parameters, and none of them has part in the features."""
+    names = [f'{name}.{n}' for n, _ in host.get_submodule(name).named_parameters()]
+    return bool(names) and set(names) <= set(trace.unused)
+
+
+def _covers(host: nn.Module, trace: Trace, rule: str, names: list[str]) -> bool:
+    """Whether the blocks of a rule have a third of a network's convolutions, or more.
+
+    Networks of other families can have a few modules of the same names, such as the
+    stem of an HRNet.
+    """
+    if rule not in RULES or 'P<block>' not in RULES[rule].inside:
+        return True
+    convs = [
+        name
+        for name, module in host.named_modules()
+        if isinstance(module, (nn.Conv2d, nn.Conv3d)) and trace.calls[name]
+    ]
+    blocks = tuple(f'{_block_of(rule, name)}.' for name in names)
+    inside = [name for name in convs if name.startswith(blocks)]
+    return 3 * len(inside) >= len(convs)
+
+
+def _block_of(rule: str, name: str) -> str:
+    pattern = f'{RULES[rule].inside}|{RULES[rule].entry.replace("P<block", "P<entry")}'
+    groups = re.fullmatch(pattern, name).groupdict().values()
+    return next(group for group in groups if group)
 
 
 def _check_stages(host: nn.Module, rule: str, blocks: set[str]) -> None:

@@ -52,13 +52,27 @@ def take_backbone(backbone: nn.Module, state_dict: dict) -> None:
         check_names(backbone, state_dict)
 
 
-def check_names(backbone: nn.Module, state_dict: dict) -> None:
-    """Raise a ValueError if no tensor from a recognizer has a name of a backbone."""
-    if not state_dict.keys() & backbone.state_dict().keys():
+def check_names(backbone: nn.Module, state_dict: dict, prefix: str = '') -> None:
+    """Raise a ValueError if no tensor from a recognizer has a name of a backbone.
+
+    Args:
+        backbone: The backbone.
+        state_dict: The tensors.
+        prefix: What comes before the names of those of the backbone.
+    """
+    name = type(backbone).__name__
+    theirs = [key for key in state_dict if key.startswith(prefix)]
+    if not theirs:
         raise ValueError(
-            'the checkpoint is of a recognizer whose backbone is no '
-            f'{type(backbone).__name__}: it has {summarise([*state_dict])}; set '
-            'backbone.type to that of the checkpoint'
+            f'the checkpoint has no tensor of model.backbone, a {name}; load_from '
+            'takes that of a whole recognizer. Give the file of a backbone alone as '
+            'backbone.pretrained, or in backbone.init_cfg=dict('
+            "type='Pretrained', checkpoint=...)"
+        )
+    if not state_dict.keys() & backbone.state_dict(prefix=prefix).keys():
+        raise ValueError(
+            f'the checkpoint is of a recognizer whose backbone is no {name}: it has '
+            f'{summarise(theirs)}; set backbone.type to that of the checkpoint'
         )
 
 

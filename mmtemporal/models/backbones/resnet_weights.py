@@ -182,7 +182,7 @@ def prepare_checkpoint(backbone: nn.Module, state_dict: dict, prefix: str) -> No
         for name, tensor in _take_resnet(backbone, source).items():
             state_dict[prefix + name] = tensor
         return
-    if whole:
+    if whole or prefix:
         check_names(backbone, theirs)
     _check_own(backbone, own, theirs)
 

@@ -11,7 +11,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmtemporal.checks import check_whole, is_list
 from mmtemporal.config_types import type_name
-from mmtemporal.models.frame_counts import TemporalBackbone, check_channels
+from mmtemporal.models.frame_counts import (
+    TemporalBackbone,
+    check_channels,
+    check_clips,
+    check_frames,
+)
 from mmtemporal.models.init_rules import split_rules
 from mmtemporal.models.layers import OnFrames, TAdaConv2d, TAdaConv3d
 from mmtemporal.ops.tracing import is_symbolic
@@ -119,7 +124,9 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         if kinds == ['TAdaConv']:
             kinds = [choose_conv(self.host)]
         trace = trace_host(self.host, self.library, num_segments, image_size)
+        self._check_host()
         self._freeze_unused(trace.unused)
+        self.takes_frames = trace.rows is not None
         self.in_channels = trace.input[1]
         features = trace.features_of(trace.output)
         self.out_layout = features and features.layout
@@ -158,6 +165,16 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
     def feature_frames(self) -> Optional[int]:
         return self.out_rows
 
+    def _check_host(self) -> None:
+        """Refuse a backbone that mixes the frames of clips of another length."""
+        theirs = getattr(self.host, 'num_segments', None) or self.num_segments
+        if theirs != self.num_segments:
+            raise ValueError(
+                f'got backbone.backbone.num_segments={theirs} and '
+                f'backbone.num_segments={self.num_segments}; set both to the number of '
+                'frames of a clip'
+            )
+
     def _freeze_unused(self, names: Sequence[str]) -> None:
         """Freeze what would have a distributed wrapper wait for its gradient."""
         for name in names:
@@ -178,6 +195,9 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         return self._to_maps(x)
 
     def _check_input(self, x: Tensor) -> None:
+        if x.dim() != (4 if self.takes_frames else 5):
+            check = check_frames if self.takes_frames else check_clips
+            check(x, self.in_channels, self.num_segments)
         check_channels(x.size(1), self.in_channels)
         frames = x.size(2) if x.dim() == 5 else x.size(0)
         if frames % self.num_segments or (x.dim() == 5 and frames != self.num_segments):

@@ -135,6 +135,9 @@ class TemporalResNet(TemporalBackbone, ResNet):
 
     def _freeze(self) -> None:
         self._freeze_stages()
+        # No gradient reaches stages behind the output, for which DDP would wait.
+        for name in self.res_layers[max(self.out_indices) + 1 :]:
+            getattr(self, name).requires_grad_(False)
         norms = self._host_norms()
         if self.partial_bn:
             for norm in norms[1:]:

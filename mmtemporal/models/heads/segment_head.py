@@ -1,5 +1,7 @@
 """Classification by the mean of the frames' scores."""
 
+from typing import Optional
+
 import torch
 from mmaction.models.heads import TSMHead
 from torch import Tensor
@@ -58,7 +60,11 @@ class SegmentHead(CheckedHead, TSMHead):
             )
 
     def forward(
-        self, x: Tensor, num_segs: int, fcn_test: bool = False, **kwargs
+        self,
+        x: Tensor,
+        num_segs: Optional[int] = None,
+        fcn_test: bool = False,
+        **kwargs,
     ) -> Tensor:
         if fcn_test:
             # (n, c, t, h, w) -> (n * t, c, h, w)
