@@ -141,6 +141,11 @@ def noise_sample(reference: ClipScores, view: View) -> Sample:
     with torch.no_grad():
         scores = reference(frames)
     check_rows(scores, len(frames), view.frames)
+    if not scores.isfinite().all():
+        raise ValueError(
+            'the scores of the model itself are not finite for random frames; its '
+            'weights, or mean and std of model.data_preprocessor, are not usable'
+        )
     return Sample(frames, scores)
 
 
