@@ -13,6 +13,8 @@ import pytest
 from mmengine import Config
 from stock_config import shipped_config
 
+from mmtemporal.config_types import type_name
+
 TOOLS = Path(__file__).resolve().parents[1] / 'tools'
 COLUMNS = (
     'config split video frames position transform milliseconds pipeline_ms '
@@ -72,8 +74,8 @@ def test_every_transform_has_a_row(tmp_path, video, split):
     for path, source in zip(configs, (made, f'JPEG frames of {made}')):
         cfg = Config.fromfile(path)
         mine = [row for row in rows if row['config'] == path.stem]
-        expected = [t.type for t in cfg[f'{split}_dataloader'].dataset.pipeline]
-        expected = [name.split('.')[-1] for name in expected]
+        pipeline = cfg[f'{split}_dataloader'].dataset.pipeline
+        expected = [type_name(step.type) for step in pipeline]
         assert [row['transform'] for row in mine] == expected
         assert [int(row['position']) for row in mine] == list(range(len(mine)))
         assert {row['split'] for row in mine} == {split}

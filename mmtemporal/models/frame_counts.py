@@ -175,18 +175,20 @@ def check_recognizer(recognizer: nn.Module, args: tuple, kwargs: dict) -> None:
         return
     if isinstance(backbone, TemporalBackbone):
         clip = backbone.rows_of_clip(inputs.shape[2:])
-    rows = inputs.size(1)
+    videos, rows = inputs.shape[:2]
     if rows % clip or (mode == 'loss' and rows != clip):
-        _refuse(rows, clip, t, mode)
+        _refuse(videos, rows, clip, t, mode)
     if recognizer.with_cls_head and isinstance(backbone, TemporalBackbone):
-        _check_head(recognizer.cls_head, backbone)
+        _check_head(recognizer.cls_head, backbone, videos, rows // clip)
 
 
-def _refuse(rows: int, clip: int, t: int, mode: str) -> None:
+def _refuse(videos: int, rows: int, clip: int, t: int, mode: str) -> None:
     wanted, sampling = f'num_segments={t}', f'num_clips={t}'
     if clip != t:
-        wanted += f' windows of {clip // t} frames'
+        wanted += f' windows of frames_per_segment={clip // t} frames'
         sampling = f'clip_len={clip // t} and num_clips={t}'
+    if rows % clip and videos * rows % clip == 0:
+        wanted += f': the frames of {videos} videos make {videos * rows // clip} clips'
     if mode == 'loss':
         raise ValueError(
             f'got {rows} frames of each video, expected {wanted}; set {sampling} in '
@@ -202,7 +204,9 @@ def _refuse(rows: int, clip: int, t: int, mode: str) -> None:
     )
 
 
-def _check_head(head: nn.Module, backbone: TemporalBackbone) -> None:
+def _check_head(
+    head: nn.Module, backbone: TemporalBackbone, videos: int, views: int
+) -> None:
     frames = backbone.feature_frames
     # Heads of MMAction2 without the attribute average over all that they are given.
     counted = getattr(head, 'num_segments', None)
@@ -214,7 +218,8 @@ def _check_head(head: nn.Module, backbone: TemporalBackbone) -> None:
         raise ValueError(
             f'cls_head.num_segments={head.num_segments}, but clips have {frames} '
             f'frame(s) behind the {type(backbone).__name__} with num_segments='
-            f'{backbone.num_segments}; set {_KEYS} so that they fit'
+            f'{backbone.num_segments}: for the head the frames of {videos} videos make '
+            f'{videos * views * frames / counted:g} clips; set {_KEYS} so that they fit'
         )
 
 

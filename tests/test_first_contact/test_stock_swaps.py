@@ -67,7 +67,7 @@ def test_tdn_says_that_it_takes_windows(name, videos, tmp_path):
     cfg = swap(name, 'TDN', tmp_path)
     frames = frames_of(name)
     model = zoo.build(cfg)
-    message = f'expected num_segments={frames} windows of 5 frames; set clip_len=5'
+    message = f'num_segments={frames} windows of frames_per_segment=5 frames; set clip_'
     with pytest.raises(ValueError, match=message):
         zoo.train(model, cfg, videos)
     take_clips(cfg, name)
