@@ -38,6 +38,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mmtemporal  # noqa: F401  registers the networks and samplers
+from mmtemporal.config_types import is_type
 
 RECOGNITION = Path(__file__).resolve().parents[1] / 'configs' / 'recognition'
 # One recipe of each way to read a video.
@@ -59,12 +60,12 @@ def build_dataset(settings, video, folder):
     """Builds a config's data set so that it has the one video only."""
     settings = deepcopy(settings)
     folder.mkdir()
-    if settings.type == 'VideoDataset':
+    if is_type(settings, 'VideoDataset'):
         # A link, as names in annotation files have no spaces.
         line = f'video{video.suffix} 0\n'
         (folder / f'video{video.suffix}').symlink_to(video.resolve())
         settings.data_prefix = dict(video=str(folder))
-    elif settings.type == 'RawframeDataset':
+    elif is_type(settings, 'RawframeDataset'):
         template = settings.get('filename_tmpl', 'img_{:05}.jpg')
         start = settings.get('start_index', 1)
         count = extract_frames(video, folder / 'frames', template, start)

@@ -124,7 +124,7 @@ def watch_recognizers() -> None:
 def _watch(parent: nn.Module, name: str, child: nn.Module) -> None:
     if not isinstance(parent, (BaseRecognizer, RecognizerOmni)):
         return
-    if name != 'backbone' or _num_segments(child) is None:
+    if name != 'backbone' or clip_length(child) is None:
         return
     if isinstance(parent, (Recognizer2D, Recognizer3D)):
         if check_recognizer not in parent._forward_pre_hooks.values():
@@ -133,12 +133,12 @@ def _watch(parent: nn.Module, name: str, child: nn.Module) -> None:
         raise ValueError(
             f'got model.type={type(parent).__name__}, which does not give its backbone '
             f'videos alone, but {type(child).__name__} takes clips of num_segments='
-            f'{_num_segments(child)} frames; expected a config of a Recognizer2D or '
+            f'{clip_length(child)} frames; expected a config of a Recognizer2D or '
             'Recognizer3D'
         )
 
 
-def _num_segments(backbone: nn.Module) -> Optional[int]:
+def clip_length(backbone: nn.Module) -> Optional[int]:
     """Return the number of frames of a clip; None: frames are not mixed, or unknown.
 
     Layers of this package in a backbone of another, such as the convolutions that
@@ -168,7 +168,9 @@ def check_recognizer(recognizer: nn.Module, args: tuple, kwargs: dict) -> None:
     if not isinstance(inputs, Tensor) or inputs.dim() < 5:
         return
     backbone, frames = recognizer.backbone, isinstance(recognizer, Recognizer2D)
-    t = clip = _num_segments(backbone)
+    t = clip = clip_length(backbone)
+    if t is None:  # the backbone was replaced
+        return
     if mode == 'predict':
         _check_parts(recognizer.test_cfg or {}, t if frames else 1)
     if not frames:

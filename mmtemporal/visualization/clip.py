@@ -10,6 +10,7 @@ from mmaction.models.recognizers import Recognizer3D
 from torch import Tensor, nn
 
 from mmtemporal.datasets.read_video import read_video
+from mmtemporal.models.frame_counts import clip_length
 
 from .recording import Record, find, has_layers, record
 
@@ -99,7 +100,8 @@ def _rows_of_a_view(model: nn.Module, inputs: Tensor) -> int:
     if isinstance(model, Recognizer3D):
         return 1
     window = _window(model) if inputs.dim() == 4 else 1
-    return getattr(model.backbone, 'num_segments', len(inputs)) * window
+    # Without a layer that mixes frames, all of them are one view.
+    return (clip_length(model.backbone) or len(inputs)) * window
 
 
 def _window(model: nn.Module) -> int:

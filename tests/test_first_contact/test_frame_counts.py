@@ -117,6 +117,11 @@ def test_other_backbones_are_left_alone():
         model = MODELS.build(cfg)
     assert not model._forward_pre_hooks
     assert len(run(model.eval(), 5, 'predict')) == 2
+    stock, model.backbone = model.backbone, build(TANET, OURS).backbone
+    with pytest.raises(ValueError, match='got 5 frames of each video'):
+        run(model.eval(), 5, 'predict')
+    model.backbone = stock
+    assert len(run(model, 5, 'predict')) == 2
 
 
 NETWORKS = {

@@ -9,9 +9,13 @@ import torch
 from decord import VideoReader
 from matplotlib.image import imread
 from mmaction.apis import init_recognizer
+from mmaction.registry import MODELS
 from mmengine import Config
+from mmengine.registry import DefaultScope
 from parity import CONFIGS
 from stock_config import METHODS
+
+from mmtemporal.visualization.clip import _rows_of_a_view
 
 TOOL = CONFIGS.parent / 'tools' / 'visualize.py'
 main = runpy.run_path(str(TOOL))['main']
@@ -173,3 +177,19 @@ def test_network_without_temporal_layers(tmp_path, videos):
     network = SimpleNamespace(config=tsn, checkpoint=tmp_path / 'tsn.pth')
     refuse('no layer that can be drawn', network, tmp_path / 'out', videos[0])
     (tmp_path / 'tsn.pth').unlink()
+
+
+def test_a_view_of_a_stock_backbone_with_convolutions_of_this_package():
+    conv_cfg = dict(type='mmtemporal.TAdaConv2d', num_segments=4)
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = MODELS.build(
+            dict(
+                type='Recognizer2D',
+                backbone=dict(type='ResNet', depth=18, conv_cfg=conv_cfg),
+            )
+        )
+    # Three crops are three views.
+    assert _rows_of_a_view(model, torch.zeros(12, 3, 8, 8)) == 4
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model.backbone = MODELS.build(dict(type='ResNet', depth=18))
+    assert _rows_of_a_view(model, torch.zeros(12, 3, 8, 8)) == 12

@@ -36,6 +36,11 @@ class Rule:
     residual_only: bool = False
     whole_stages: bool = False
 
+    def pattern(self, kind: str) -> str:
+        """Return the pattern for a kind of layer."""
+        entry = kind in ('TemporalShift', 'TemporalInterlace')
+        return self.entry if entry else self.inside
+
 
 def _make_resnet_rule(stages: str) -> Rule:
     # MMAction2's non-local blocks wrap a block under this name.
@@ -177,7 +182,7 @@ def find_places(
     if where is None:
         for rule in _DEFAULTS[kind]:
             names = _match(host, trace, rule, kind)
-            if names and _covers(host, trace, rule, names):
+            if names and _covers(host, trace, rule, kind, names):
                 return dict.fromkeys(names, rule)
         raise ValueError(
             f'no published place of {kind} is known in a {type(host).__name__}; set '
@@ -218,14 +223,7 @@ def _match(host: nn.Module, trace: Trace, where: str, kind: str) -> list[str]:
             and not _is_unused(host, name, trace)
         ]
     rule = RULES.get(where)
-    if rule is None:
-        pattern, residual_only = where, False
-    else:
-        entry = kind in ('TemporalShift', 'TemporalInterlace')
-        pattern, residual_only = (
-            rule.entry if entry else rule.inside,
-            rule.residual_only,
-        )
+    pattern = rule.pattern(kind) if rule else where
     try:
         pattern = re.compile(pattern)
     except re.error as error:
@@ -233,11 +231,11 @@ def _match(host: nn.Module, trace: Trace, where: str, kind: str) -> list[str]:
     names = [name for name, _ in host.named_modules()]
     matches = [match for match in map(pattern.fullmatch, names) if match]
     if rule is not None and rule.whole_stages:
-        _check_stages(host, where, {match['block'] for match in matches})
+        _check_stages(host, where, {_block(match) for match in matches})
     return [
         match[0]
         for match in matches
-        if not (residual_only and _changes_shape(match, trace))
+        if not (rule and rule.residual_only and _changes_shape(match, trace))
         and not (rule and _is_unused(host, match[0], trace))
     ]
 
@@ -248,28 +246,25 @@ def _is_unused(host: nn.Module, name: str, trace: Trace) -> bool:
     return bool(names) and set(names) <= set(trace.unused)
 
 
-def _covers(host: nn.Module, trace: Trace, rule: str, names: list[str]) -> bool:
+def _covers(
+    host: nn.Module, trace: Trace, rule: str, kind: str, names: list[str]
+) -> bool:
     """Whether the blocks of a rule have a third of a network's convolutions, or more.
 
     Networks of other families can have a few modules of the same names, such as the
     stem of an HRNet.
     """
-    if rule not in RULES or 'P<block>' not in RULES[rule].inside:
+    pattern = RULES[rule].pattern(kind) if rule in RULES else ''
+    if 'P<block>' not in pattern:
         return True
     convs = [
         name
         for name, module in host.named_modules()
         if isinstance(module, (nn.Conv2d, nn.Conv3d)) and trace.calls[name]
     ]
-    blocks = tuple(f'{_block_of(rule, name)}.' for name in names)
+    blocks = tuple(f'{_block(re.fullmatch(pattern, name))}.' for name in names)
     inside = [name for name in convs if name.startswith(blocks)]
     return 3 * len(inside) >= len(convs)
-
-
-def _block_of(rule: str, name: str) -> str:
-    pattern = f'{RULES[rule].inside}|{RULES[rule].entry.replace("P<block", "P<entry")}'
-    groups = re.fullmatch(pattern, name).groupdict().values()
-    return next(group for group in groups if group)
 
 
 def _check_stages(host: nn.Module, rule: str, blocks: set[str]) -> None:
@@ -288,8 +283,12 @@ def _check_stages(host: nn.Module, rule: str, blocks: set[str]) -> None:
 
 
 def _changes_shape(match: re.Match, trace: Trace) -> bool:
-    block = next(name for name in match.groupdict().values() if name)
-    return any(call.input != call.output for call in trace.calls[block])
+    return any(call.input != call.output for call in trace.calls[_block(match)])
+
+
+def _block(match: re.Match) -> str:
+    """Return the name of the residual block that a rule's pattern found."""
+    return next(name for name in match.groupdict().values() if name)
 
 
 def _examples(host: nn.Module) -> str:
