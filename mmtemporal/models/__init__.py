@@ -2,6 +2,7 @@
 
 from mmtemporal.compat import cast_half_scores
 
+from .adapter import TemporalAdapter
 from .backbones import (
     TDN,
     TIN,
@@ -9,7 +10,6 @@ from .backbones import (
     TAdaConvNeXt,
     TAdaConvNeXtV2,
     TANet,
-    TemporalAdapter,
     TemporalResNet,
 )
 from .frame_counts import watch_recognizers

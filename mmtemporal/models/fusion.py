@@ -6,8 +6,8 @@ from mmcv.cnn import ConvModule, fuse_conv_bn
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
+from .adapter import TemporalAdapter
 from .backbones.tada2d import TAdaConvModule
-from .backbones.temporal_adapter import TemporalAdapter
 from .layers import InterlacedConv
 
 

@@ -7,8 +7,8 @@ from host_libraries import import_or_skip
 from torch import nn
 
 from mmtemporal.models import TAda2D, TAdaConvNeXtV2
-from mmtemporal.models.backbones.host import trace_host
-from mmtemporal.models.backbones.placement import find_places
+from mmtemporal.models.adapter.insertion_points import find_places
+from mmtemporal.models.adapter.tracing import trace_host
 from mmtemporal.models.layers import TAM, OnFrames, TAdaConv2d, TAdaConv3d
 
 RESNET = dict(type='ResNet', depth=18)

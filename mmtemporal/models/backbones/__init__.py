@@ -5,7 +5,6 @@ from .tada2d import TAda2D
 from .tada_convnext import TAdaConvNeXt, TAdaConvNeXtV2
 from .tanet import TANet
 from .tdn import TDN
-from .temporal_adapter import TemporalAdapter
 from .temporal_resnet import TemporalResNet
 from .tin import TIN
 
@@ -16,7 +15,6 @@ __all__ = [
     'TAda2D',
     'TAdaConvNeXt',
     'TAdaConvNeXtV2',
-    'TemporalAdapter',
     'TemporalResNet',
     'build_conv2plus1d',
     'build_tada_conv2d',

@@ -7,10 +7,9 @@ from mmengine.logging import print_log
 from torch import nn
 
 from mmtemporal.checkpoints.compare import compare
+from mmtemporal.models.backbones.checkpoint_report import repeat_colours, summarise
+from mmtemporal.models.backbones.recognizer_checkpoint import check_names, keep_backbone
 from mmtemporal.models.layers import SingleFrameConv3d
-
-from .checkpoint_report import repeat_colours, summarise
-from .recognizer_checkpoint import check_names, keep_backbone
 
 _NUMBER = re.compile(r'\.\d+(?=\.)')
 

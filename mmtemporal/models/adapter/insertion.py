@@ -19,7 +19,7 @@ from mmtemporal.models.layers import (
     TemporalShift,
 )
 
-from .host import Features, Trace
+from .tracing import Features, Trace
 
 LAYERS = {
     'TAM': TAM,
@@ -51,7 +51,7 @@ def insert(
         name: Name of the module.
         position: 'before' or 'after'.
         temporal: Configs of the layers.
-        trace: What :func:`~mmtemporal.models.backbones.host.trace_host` saw.
+        trace: What :func:`~mmtemporal.models.adapter.tracing.trace_host` saw.
 
     Returns:
         A description of the place.
@@ -143,7 +143,7 @@ def replace_conv(host: nn.Module, name: str, temporal: dict, trace: Trace) -> st
         host: The network.
         name: Name of the convolution, or of a ConvModule with one.
         temporal: Config of the new one.
-        trace: What :func:`~mmtemporal.models.backbones.host.trace_host` saw.
+        trace: What :func:`~mmtemporal.models.adapter.tracing.trace_host` saw.
 
     Returns:
         A description of the place.

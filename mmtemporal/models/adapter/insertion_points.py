@@ -10,7 +10,7 @@ from torch import nn
 
 from mmtemporal.checks import is_list
 
-from .host import Trace
+from .tracing import Trace
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def find_places(
 
     Args:
         host: The network.
-        trace: What :func:`~mmtemporal.models.backbones.host.trace_host` saw.
+        trace: What :func:`~mmtemporal.models.adapter.tracing.trace_host` saw.
         where: Name of a rule, or pattern of module names, or several of these. None:
             the first rule for this kind of layer that finds something.
         kind: Name of the class of the first layer.

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmtemporal.checks import check_whole, is_list
 from mmtemporal.config_types import type_name
+from mmtemporal.models.backbones.checkpoint_report import summarise
 from mmtemporal.models.frame_counts import (
     TemporalBackbone,
     check_channels,
@@ -23,10 +24,9 @@ from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
 
 from .adapter_checkpoint import prepare_checkpoint
-from .checkpoint_report import summarise
-from .host import build_host, run_host, trace_host
 from .insertion import CONVS, LAYERS, insert, reduce_to_frames, replace_conv
-from .placement import choose_conv, find_places
+from .insertion_points import choose_conv, find_places
+from .tracing import build_host, run_host, trace_host
 
 
 @MODELS.register_module()
