@@ -148,7 +148,7 @@ def test_a_layer_in_a_transformer_mixes_the_frames_of_each_clip(
     name, changes, frames, size
 ):
     """The averages over frames that it computes are those of this clip alone."""
-    layer = dict(type='TAM', variant='pool')
+    layer = dict(type='TemporalMean')
     net = adapter({**TRANSFORMERS[name], **changes}, layer, frames).double().eval()
     assert net.temporal_layers()
     x = torch.randn(2, 3, frames, size, size, dtype=torch.float64)

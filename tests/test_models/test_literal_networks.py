@@ -150,7 +150,7 @@ def test_the_copy_shares_nothing():
 @pytest.mark.parametrize(
     ('name', 'options', 'message'),
     [
-        ('TANet', dict(tam_cfg=dict(variant='reversed')), "variant='reversed'"),
+        ('TANet', dict(tam_cfg=dict(variant='reversed')), 'ReversedTAM'),
         ('TAda2D', dict(separate_norm=False), 'separate_norm=False'),
         ('TANet', dict(temporal_stages=()), 'TANet has no temporal layers'),
     ],

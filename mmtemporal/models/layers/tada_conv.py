@@ -16,6 +16,7 @@ from mmtemporal.config_types import type_name
 from mmtemporal.ops import without_autocast
 from mmtemporal.ops.tracing import is_symbolic
 
+from .temporal_layer import TemporalLayer
 from .temporal_routing import AttentionRouting, ConvRouting
 
 _ROUTINGS = {
@@ -27,7 +28,7 @@ _ROUTINGS = {
 }
 
 
-class TAdaConv2d(nn.Conv2d):
+class TAdaConv2d(TemporalLayer, nn.Conv2d):
     r"""A 2-D convolution whose kernel is calibrated for every frame.
 
     A routing function looks at the means of all frames of the clip and returns
@@ -80,6 +81,11 @@ class TAdaConv2d(nn.Conv2d):
         ValueError: An argument does not fit, or the number of frames is no
             multiple of ``num_segments``.
     """
+
+    replaces = nn.Conv2d
+    insertion_rules = ('spatial_convs',)
+    records = ('calibration',)
+    new_modules = ('routing',)
 
     def __init__(
         self,
@@ -146,7 +152,7 @@ class TAdaConv2d(nn.Conv2d):
         return y + bias.flatten(0, 1)[..., None, None].to(y.dtype)
 
 
-class TAdaConv3d(nn.Conv3d):
+class TAdaConv3d(TemporalLayer, nn.Conv3d):
     r"""A 3-D convolution whose kernel is calibrated for every output frame.
 
     As :class:`TAdaConv2d`, for kernels that see several frames, such as those
@@ -180,6 +186,11 @@ class TAdaConv3d(nn.Conv3d):
     Raises:
         ValueError: An argument does not fit.
     """
+
+    replaces = nn.Conv3d
+    insertion_rules = ('spatial_convs',)
+    records = ('calibration',)
+    new_modules = ('routing',)
 
     def __init__(
         self,
@@ -285,6 +296,8 @@ def _calibrate(conv: nn.Module, x: Tensor) -> tuple[Tensor, Optional[Tensor]]:
     with without_autocast(x):
         means = x.mean((3, 4), dtype=conv.routing.b.weight.dtype)
         alpha, beta = conv.routing(means.transpose(1, 2))
+        if conv.recorder is not None:
+            conv.record(calibration=1 + alpha)
         if beta is not None:
             return alpha, _scale(conv.bias, beta)
     return alpha, None if conv.bias is None else conv.bias[None, None]
