@@ -40,6 +40,9 @@ def literal(model):
             published one, or none at all.
     """
     model = deepcopy(model)
+    for layer in model.modules():
+        if isinstance(layer, MixingLayer) and type(layer) not in _LITERAL:
+            raise ValueError(f'no literal form of {type(layer).__name__}')
     layers = [layer for layer in model.modules() if type(layer) in _LITERAL]
     if not layers:
         raise ValueError(f'{type(model).__name__} has no temporal layers')
@@ -47,8 +50,6 @@ def literal(model):
         method, function = _LITERAL[type(layer)]
         setattr(layer, method, MethodType(function, layer))
     for layer in model.modules():
-        if isinstance(layer, MixingLayer) and type(layer) not in _LITERAL:
-            raise ValueError(f'no literal form of {type(layer).__name__}')
         if isinstance(layer, TAdaConvModule) and layer.modes and not layer.aggregation:
             raise ValueError('no literal form of separate_norm=False')
     return model

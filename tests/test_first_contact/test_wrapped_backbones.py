@@ -83,7 +83,7 @@ def test_blocks_are_not_left_out_without_a_word():
     net.layer2[1] = nn.Identity()  # as whoever wraps blocks by another name
     trace = trace_host(net, 'mmaction2', 4)
     with pytest.raises(ValueError, match='not in 1 of 8 blocks .* such as layer2.1;'):
-        find_places(net, trace, None, 'TAM')
+        find_places(net, trace, None, TAM)
 
 
 def test_networks_for_images_of_one_size():

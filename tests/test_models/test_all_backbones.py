@@ -1,6 +1,7 @@
 """What every backbone promises, over all that are registered."""
 
 from dataclasses import dataclass, field
+from inspect import isclass
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from torch import nn
 from mmtemporal.engine import GroupedOptimWrapperConstructor
 from mmtemporal.models import fuse_for_inference
 from mmtemporal.models.backbones import TemporalResNet
+from mmtemporal.models.frame_counts import TemporalBackbone
 from mmtemporal.models.layers.temporal_layer import new_modules
 from mmtemporal.registry import MODELS
 
@@ -73,9 +75,11 @@ CASES = {
         host=dict(type='ResNet', depth=18),
     ),
 }
-HEADS = {'SegmentHead', 'TAMHead', 'TINHead', 'TDNHead', 'TAdaHead'}
-CONVS = {'TAdaConv2d', 'TAdaConv3d', 'Conv2plus1d'}
-BACKBONES = sorted(MODELS.module_dict.keys() - HEADS - CONVS)
+BACKBONES = sorted(
+    name
+    for name, value in MODELS.module_dict.items()
+    if isclass(value) and issubclass(value, TemporalBackbone)
+)
 RESNETS = [n for n in BACKBONES if issubclass(MODELS.get(n), TemporalResNet)]
 
 
