@@ -116,8 +116,7 @@ class TAda2D(TemporalResNet):
     # -------------------------------------------------------------- weights
 
     def _init_temporal(self) -> None:
-        for part in new_modules(self).values():
-            part.init_identity()
+        super()._init_temporal()
         if self.depth < 50 and self.layer1[0].downsample is not None:
             nn.init.dirac_(self.layer1[0].downsample.conv.weight)
 

@@ -284,6 +284,7 @@ class TDN(TemporalResNet):
     # -------------------------------------------------------------- weights
 
     def _init_temporal(self) -> None:
+        super()._init_temporal()
         own = self.state_dict()
         for key in own:
             if key.startswith('diff_') and self._torchvision_name(key):

@@ -177,7 +177,9 @@ class TemporalResNet(TemporalBackbone, ResNet):
                 raise
 
     def _init_temporal(self) -> None:
-        """Initialises what the rules of ``init_cfg`` do not do right."""
+        """Initialise what the rules of ``init_cfg`` do not do right."""
+        for part in new_modules(self).values():
+            part.init_identity()
 
     def _torchvision_name(self, key: str) -> Optional[str]:
         """Returns torchvision's name of a tensor, None for a temporal one."""

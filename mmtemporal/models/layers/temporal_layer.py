@@ -68,6 +68,12 @@ class TemporalLayer:
 
     recorder: Optional[Callable[[str, Tensor], None]] = None
 
+    def init_identity(self) -> None:
+        """Set the weights that a new layer needs to change nothing, if there are any.
+
+        Called in a network after general rules of initialisation.
+        """
+
     def record(self, **tensors: Tensor) -> None:
         """Hand tensors to whoever looks at the layer; usually nobody does.
 
