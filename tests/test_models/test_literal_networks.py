@@ -40,7 +40,7 @@ def parametrise(*cases):
 SMALL = [*resnets(18), *convnexts()]
 LARGE = [pytest.param(*case, marks=pytest.mark.slow) for case in resnets(50)]
 # Our reformulations, by the functions that they are made of.
-OURS = ('temporal_mix', 'frame_differences', '_norm_in_turn', '_calibrate')
+OURS = ('temporal_mix', 'frame_differences', '_norm_in_turn', 'compute_calibration')
 # A shift in front of a batch norm, to which the outputs do not react.
 SHIFTS = r'gradient of .*(routing\.a|ltdm\.(pooled|full)_bn)\.bias'
 
