@@ -7,7 +7,6 @@ from typing import Union
 from torch import nn
 
 from mmtemporal.checks import is_list
-from mmtemporal.config_types import type_name
 from mmtemporal.models.layers import TAdaConv2d, TAdaConv3d, TemporalLayer
 from mmtemporal.registry import MODELS
 
@@ -52,11 +51,12 @@ def find_layers(
 
 
 def _find(kind: object, backbone: nn.Module) -> type:
-    if type_name(kind) == 'TAdaConv':
-        return choose_conv(backbone)
-    layer = _CONVS.get(type_name(kind), kind)
-    if isinstance(layer, str):
-        layer = MODELS.get(layer)
+    layer = kind
+    if isinstance(kind, str):
+        name = kind.removeprefix('mmtemporal.')
+        if name == 'TAdaConv':
+            return choose_conv(backbone)
+        layer = _CONVS.get(name) or MODELS.get(kind)
     if not _is_layer(layer):
         raise ValueError(
             f'backbone.temporal.type={kind!r} is none of '
