@@ -10,14 +10,7 @@ model = dict(
 
 optim_wrapper = dict(optimizer=dict(lr=0.008))
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=0.1,
-        by_epoch=True,
-        begin=0,
-        end=1,
-        convert_to_iter_based=True,
-    ),
+    _base_.param_scheduler[0],
     dict(
         type='MultiStepLR',
         begin=0,
