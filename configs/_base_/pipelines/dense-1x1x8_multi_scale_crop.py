@@ -1,4 +1,4 @@
-# As TANet on Kinetics: 8 frames of a range of 64; tested on 10 such clips, three crops.
+# As TANet on Kinetics: 8 frames of a range of 64; tested on 10 clips, three crops.
 train_pipeline = [
     dict(type='DecordInit'),
     dict(type='DenseSampleFrames', clip_len=1, frame_interval=1, num_clips=8),

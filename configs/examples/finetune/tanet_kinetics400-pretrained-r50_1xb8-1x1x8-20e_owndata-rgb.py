@@ -14,11 +14,13 @@ _base_ = [
 
 # MMAction2's TANet, trained on Kinetics-400, needs no conversion. Its classifier has
 # other classes: mmengine logs that and leaves ours as it began.
-load_from = 'https://download.openmmlab.com/mmaction/v1.0/recognition/tanet/tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb/tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb_20220919-a34346bc.pth'  # noqa: E501
+load_from = 'https://download.openmmlab.com/mmaction/v1.0/recognition/tanet/tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb/tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb_20220919-a34346bc.pth'
 
 model = dict(cls_head=dict(num_classes=num_classes))
 
-# Leave flips out if left and right make a difference; docs/fine_tune.md has the lines.
+# It flips. Where left and right make a difference, leave that out:
+# [step for step in _base_.train_pipeline if step.type != 'Flip'].
+train_pipeline = _base_.train_pipeline
 train_dataloader = dict(
     batch_size=8,
     num_workers=4,
@@ -28,7 +30,7 @@ train_dataloader = dict(
         type='VideoDataset',
         ann_file=ann_file_train,
         data_prefix=dict(video=data_root),
-        pipeline=_base_.train_pipeline,
+        pipeline=train_pipeline,
     ),
 )
 val_dataloader = dict(

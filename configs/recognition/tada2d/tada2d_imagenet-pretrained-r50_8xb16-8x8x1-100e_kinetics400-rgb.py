@@ -18,4 +18,6 @@ model = dict(
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
+
+optim_wrapper = dict(optimizer=dict(lr=0.24))
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))

@@ -14,7 +14,7 @@ model = dict(
     cls_head=dict(num_classes=_base_.num_classes),
 )
 
-# The frames are images, and a flip swaps labels.
+# Folders of images instead of videos, and flips that swap labels.
 train_pipeline = [
     _base_.train_pipeline[1],
     dict(type='RawFrameDecode'),
@@ -35,4 +35,6 @@ test_pipeline = [
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+
+optim_wrapper = dict(optimizer=dict(lr=0.48))
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))

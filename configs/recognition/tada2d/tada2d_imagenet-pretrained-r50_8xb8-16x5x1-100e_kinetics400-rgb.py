@@ -1,4 +1,4 @@
-_base_ = ['./tada2d_imagenet-pretrained-r50_8xb16-8x8x1-100e_kinetics400-rgb.py']
+_base_ = './tada2d_imagenet-pretrained-r50_8xb16-8x8x1-100e_kinetics400-rgb.py'
 
 model = dict(backbone=dict(num_segments=16))
 

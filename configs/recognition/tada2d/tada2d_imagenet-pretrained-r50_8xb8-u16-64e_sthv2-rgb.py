@@ -1,4 +1,4 @@
-_base_ = ['./tada2d_imagenet-pretrained-r50_8xb16-u8-64e_sthv2-rgb.py']
+_base_ = './tada2d_imagenet-pretrained-r50_8xb16-u8-64e_sthv2-rgb.py'
 
 model = dict(backbone=dict(num_segments=16))
 

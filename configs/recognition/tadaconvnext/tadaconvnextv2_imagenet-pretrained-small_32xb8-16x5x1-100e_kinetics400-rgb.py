@@ -1,6 +1,6 @@
-_base_ = [
+_base_ = (
     './tadaconvnextv2_imagenet-pretrained-tiny_32xb16-16x5x1-100e_kinetics400-rgb.py'
-]
+)
 
 model = dict(
     backbone=dict(

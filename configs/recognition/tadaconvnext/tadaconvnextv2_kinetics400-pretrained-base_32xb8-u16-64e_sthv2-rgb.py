@@ -1,13 +1,10 @@
-_base_ = ['./tadaconvnextv2_kinetics400-pretrained-tiny_32xb16-u16-64e_sthv2-rgb.py']
+_base_ = './tadaconvnextv2_kinetics400-pretrained-tiny_32xb16-u16-64e_sthv2-rgb.py'
 
 model = dict(
     backbone=dict(arch='base', drop_path_rate=0.6), cls_head=dict(in_channels=1024)
 )
 # Trained with that config, or converted; its classifier does not fit and is skipped.
-load_from = (
-    'checkpoints/'
-    'tadaconvnextv2_imagenet-pretrained-base_32xb8-16x5x1-100e_kinetics400-rgb.pth'
-)
+load_from = 'checkpoints/tadaconvnextv2_imagenet-pretrained-base_32xb8-16x5x1-100e_kinetics400-rgb.pth'  # noqa: E501
 
 train_dataloader = dict(batch_size=8)
 optim_wrapper = dict(optimizer=dict(lr=2.5e-4))

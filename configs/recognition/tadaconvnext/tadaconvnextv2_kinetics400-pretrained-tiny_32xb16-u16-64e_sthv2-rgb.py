@@ -11,10 +11,7 @@ model = dict(
     cls_head=dict(num_classes=_base_.num_classes),
 )
 # Trained with that config, or converted; its classifier does not fit and is skipped.
-load_from = (
-    'checkpoints/'
-    'tadaconvnextv2_imagenet-pretrained-tiny_32xb16-16x5x1-100e_kinetics400-rgb.pth'
-)
+load_from = 'checkpoints/tadaconvnextv2_imagenet-pretrained-tiny_32xb16-16x5x1-100e_kinetics400-rgb.pth'  # noqa: E501
 
 train_pipeline = [
     dict(step, flip_label_map=_base_.flip_label_map) if step.type == 'Flip' else step
@@ -23,4 +20,6 @@ train_pipeline = [
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
+
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))

@@ -18,5 +18,6 @@ train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 
+optim_wrapper = dict(optimizer=dict(lr=0.01))
 param_scheduler = [dict(_base_.param_scheduler[0], milestones=[50, 75, 90])]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))

@@ -14,7 +14,7 @@ model = dict(
     cls_head=dict(num_classes=_base_.num_classes, average_clips='score'),
 )
 
-# The frames are images, and a flip swaps labels.
+# Folders of images instead of videos, and flips that swap labels.
 train_pipeline = [
     _base_.train_pipeline[1],
     dict(type='RawFrameDecode'),

@@ -24,7 +24,7 @@ model = dict(
     test_cfg=dict(max_testing_views=80),
 )
 
-# The authors' code draws one clip ten times in tests: num_views=1 is that.
+# Ten views in tests; the authors' code draws one clip ten times here, as num_views=1.
 train_pipeline, val_pipeline, test_pipeline = (
     [dict(step, num_clips=16) if 'Sample' in step.type else step for step in pipeline]
     for pipeline in (_base_.train_pipeline, _base_.val_pipeline, _base_.test_pipeline)

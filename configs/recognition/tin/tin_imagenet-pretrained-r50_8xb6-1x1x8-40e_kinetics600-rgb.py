@@ -17,4 +17,6 @@ model = dict(
 train_dataloader = dict(batch_size=6, dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(batch_size=6, dataset=dict(pipeline=_base_.val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
+
+optim_wrapper = dict(optimizer=dict(lr=0.02))
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))

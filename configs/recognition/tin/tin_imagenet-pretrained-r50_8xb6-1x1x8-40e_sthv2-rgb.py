@@ -6,8 +6,7 @@ _base_ = [
     '../../_base_/default_runtime.py',
 ]
 
-# The authors' command for V1; the zoo trains all norms, has a rate of 0.01 and clips
-# gradients at 40.
+# The authors' command for V1; the zoo trains all norms.
 model = dict(
     backbone=dict(
         partial_bn=True,
@@ -21,4 +20,7 @@ train_pipeline = [step for step in _base_.train_pipeline if step.type != 'Flip']
 train_dataloader = dict(batch_size=6, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(batch_size=6, dataset=dict(pipeline=_base_.val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
+
+# The zoo has 0.01 and clips at 40.
+optim_wrapper = dict(optimizer=dict(lr=0.02))
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
