@@ -9,16 +9,35 @@ from importlib import import_module
 import pytest
 import torch
 import torch.nn.functional as F
-from adapters import MOBILENET, RESNET, T, adapter, build, shake
+from adapters import MOBILENET, RESNET, T, adapter, build, frames, shake
 from mmengine.runner import load_checkpoint
 from parity import CONFIGS
 from torch import nn
 
+from mmtemporal.engine.statistics_hook import summarise
 from mmtemporal.models import fuse_for_inference
+from mmtemporal.models.layers import MixingLayer
+from mmtemporal.visualization.clip import Clip
+from mmtemporal.visualization.figures import draw_figures
 from mmtemporal.visualization.recording import record
 
 EXAMPLES = CONFIGS.parent / 'examples'
 LAYER = dict(type='motion_excitation.MotionExcitation')
+
+
+class FrameDifference(MixingLayer):
+    """What is new in a frame: x_t - a x_{t-1}, with a learnable for each channel."""
+
+    records = ('matrix', 'strength')
+
+    def __init__(self, in_channels, num_segments):
+        super().__init__(num_segments)
+        self.strength = nn.Parameter(torch.zeros(in_channels))
+
+    def mixing_weights(self, x):
+        self.record(strength=self.strength)
+        a = self.strength
+        return torch.stack((-a, torch.ones_like(a), torch.zeros_like(a)))[None, :, None]
 
 
 @pytest.fixture(autouse=True)
@@ -97,8 +116,8 @@ def test_in_any_backbone(host, where, layout, t, tmp_path):
         re.fullmatch(rf'host\.{where}\.temporal', name) for name in layers
     )
     assert {layer.layout for layer in layers.values()} == {layout}
-    frames = net.takes_frames
-    x = random_input((2 * t, 3, 32, 32) if frames else (2, 3, t, 32, 32))
+    shape = (2 * t, 3, 32, 32) if net.takes_frames else (2, 3, t, 32, 32)
+    x = random_input(shape)
 
     # A checkpoint of the wrapped backbone alone, which a new layer does not change.
     shake(plain)
@@ -132,3 +151,30 @@ def test_as_class_and_by_registered_name(example):
         net = adapter(temporal=dict(type=kind, reduction=4))
         widths = [m.reduce.out_channels for (m,) in net.temporal_layers().values()]
         assert widths == [16, 16, 32, 32]
+
+
+# ------------------------------------------------------------- a layer that mixes
+
+
+def test_a_mixing_layer_of_a_few_lines():
+    net = adapter(temporal=dict(type=FrameDifference)).double()
+    net.eval()
+    wake(net)
+    clips = []
+    for title in 'ab':
+        with torch.no_grad(), record(net) as records:
+            net(frames(1))
+        pictures = torch.zeros(T, 32, 32, 3, dtype=torch.uint8)
+        clips.append(Clip(title, pictures, {}, records, views=1))
+    assert [*draw_figures(clips)] == ['mixing']
+    entry = records[-1]
+    a = net.get_submodule(entry.name).strength.detach()
+    previous = torch.diag(torch.ones(T - 1, dtype=a.dtype), -1)
+    matrix = torch.eye(T) - a[:, None, None] * previous
+    torch.testing.assert_close(entry.values['matrix'][0], matrix)
+    # What figures do not know is logged all the same.
+    scalars = summarise(records)
+    measures = {tag.rpartition('/')[2] for tag in scalars}
+    assert measures == {'strength_mean', 'strength_std'}
+    mean = scalars[f'temporal/{entry.name}/strength_mean']
+    assert mean == pytest.approx(float(a.mean()))
