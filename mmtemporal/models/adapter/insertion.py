@@ -170,7 +170,8 @@ def replace_conv(
         A description of the place.
 
     Raises:
-        ValueError: The module is none of the convolutions that the new one is for.
+        ValueError: The module is none of the convolutions that the new one is for, or
+            the layer does not say what is new in it.
     """
     if isinstance(host.get_submodule(name), ConvModule):
         name = f'{name}.conv'
@@ -203,6 +204,13 @@ def replace_conv(
             f'{layer.__name__} cannot take the place of {name}, {old}: {error}; its '
             'arguments are those of backbone.temporal'
         ) from error
+    if '' in new.new_modules:
+        # The kernel would count as new, and what a file holds of it would be undone.
+        raise ValueError(
+            f'{layer.__name__} takes the place of convolutions and keeps their '
+            'weights, but its new_modules is that of a layer which is new as a whole; '
+            'name in it the children that a convolution does not have'
+        )
     new.weight, new.bias = old.weight, old.bias
     _set(host, name, new)
     return f'{name} ({old.in_channels} to {old.out_channels} channels)'

@@ -1,13 +1,67 @@
-"""What the adapter says of layers of a user that do not fit."""
+"""Layers of a user that take the place of convolutions, and some that do not fit."""
 
 import pytest
-from adapters import adapter
+import torch
+from adapters import RESNET, T, adapter, build, frames, shake
 from parity import CONFIGS
 from torch import nn
 
 from mmtemporal.models.layers import MixingLayer, TemporalLayer
+from mmtemporal.ops import split_clips
 
 LAYER = dict(type='motion_excitation.MotionExcitation')
+
+
+class Damping(nn.Linear):
+    """How much each channel counts in a frame, by how it differs from the clip."""
+
+    def __init__(self, channels):
+        super().__init__(channels, channels)
+        self.init_identity()
+
+    def init_identity(self):
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x):
+        means = split_clips(x.mean((2, 3)), T)
+        changes = means - means.mean(1, keepdim=True)
+        return 1 + super().forward(changes).flatten(0, 1)[..., None, None]
+
+
+class WholeConv(TemporalLayer, nn.Conv2d):
+    replaces = nn.Conv2d
+    insertion_rules = ('spatial_convs',)
+
+    def __init__(self, *args, num_segments):
+        super().__init__(*args)
+        self.num_segments = num_segments
+        self.damping = Damping(self.in_channels)
+
+    def forward(self, x):
+        return super().forward(x * self.damping(x))
+
+
+class DampedConv(WholeConv):
+    new_modules = ('damping',)
+
+
+def test_a_convolution_of_ones_own_keeps_the_weights(tmp_path):
+    plain = build(RESNET)
+    shake(plain)
+    file = str(tmp_path / 'plain.pth')
+    torch.save(plain.state_dict(), file)
+    host = dict(RESNET, init_cfg=dict(type='Pretrained', checkpoint=file))
+    net = adapter(host, dict(type=DampedConv))
+    net.init_weights()
+    for model in (net, plain):
+        model.double().eval()
+    assert len(net.temporal_layers()) == 8
+    x = frames()
+    assert torch.equal(net(x), plain(x))
+    for layer in net.temporal_layers().values():
+        nn.init.normal_(layer.weight)
+    assert not torch.allclose(net(x), plain(x))
 
 
 class Own(TemporalLayer, nn.Module):
@@ -82,6 +136,10 @@ NOT_OWN = r"temporal.type=.* is none of \['TAM', .*\], and no layer of your own,
         (
             dict(type=Broken),
             f"Broken cannot run at {AT} .*: KeyError 'a bug'; change backbone.where or",
+        ),
+        (
+            dict(type=WholeConv),
+            'WholeConv takes the place of convolutions .* its new_modules is that of a',
         ),
         (dict(type=Weightless), f'Weightless cannot run at {AT} .*: NotImplemented'),
     ],
