@@ -80,10 +80,10 @@ def _make_layers(
     for layer, options in temporal:
         try:
             made.append(layer(*sizes, **options))
-        except (ValueError, TypeError) as error:
+        except Exception as error:  # whatever a layer of a user raises
             raise ValueError(
                 f'{layer.__name__} does not fit {name} with {sizes[0]} channels and '
-                f'{sizes[1]} frames: {error}; its arguments are those of '
+                f'{sizes[1]} frames: {_describe(error)}; its arguments are those of '
                 'backbone.temporal'
             ) from error
         layers = OnFrames(*made, layout=features.layout, num_segments=sizes[1])
@@ -94,10 +94,10 @@ def _make_layers(
 def _try(layer: type, layers: OnFrames, name: str, features: Features) -> None:
     """Raise a ValueError if layers cannot run on features, or change their shape."""
     try:
-        x = torch.empty(features.shape, device='meta')
-        shape = deepcopy(layers).to('meta')(x).shape
-    except (ValueError, RuntimeError) as error:
-        if features.layout in ('NLC', 'NTLC', 'NLTC'):
+        y = deepcopy(layers).to('meta')(torch.empty(features.shape, device='meta'))
+    except Exception as error:  # whatever a layer of a user raises
+        tokens = features.layout in ('NLC', 'NTLC', 'NLTC')
+        if tokens and isinstance(error, (ValueError, RuntimeError)):
             raise ValueError(
                 f'{layer.__name__} convolves maps, but {name} sees tokens ({error}); '
                 'set backbone.where to modules that see maps, or backbone.temporal to '
@@ -105,14 +105,23 @@ def _try(layer: type, layers: OnFrames, name: str, features: Features) -> None:
             ) from error
         raise ValueError(
             f'{layer.__name__} cannot run at {name} on features of shape '
-            f'{features.shape}: {error}; change backbone.where or backbone.temporal'
+            f'{features.shape}: {_describe(error)}; change backbone.where or '
+            'backbone.temporal'
         ) from error
+    shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
     if shape != features.shape:
         raise ValueError(
-            f'{layer.__name__} makes {tuple(shape)} of the features of shape '
+            f'{layer.__name__} makes {shape} of the features of shape '
             f'{features.shape} at {name}; expected a layer that keeps the shape; '
             'change backbone.temporal'
         )
+
+
+def _describe(error: Exception) -> str:
+    """Return the text of an error, which some do not have, or not without the type."""
+    if isinstance(error, (ValueError, TypeError)):
+        return str(error)
+    return f'{type(error).__name__} {error}'.rstrip()
 
 
 # Functions of the module, not closures: so copies and pickles of a network run the
@@ -161,7 +170,8 @@ def replace_conv(
         A description of the place.
 
     Raises:
-        ValueError: The module is none of the convolutions that the new one is for.
+        ValueError: The module is none of the convolutions that the new one is for, or
+            the layer does not say what is new in it.
     """
     if isinstance(host.get_submodule(name), ConvModule):
         name = f'{name}.conv'
@@ -194,6 +204,13 @@ def replace_conv(
             f'{layer.__name__} cannot take the place of {name}, {old}: {error}; its '
             'arguments are those of backbone.temporal'
         ) from error
+    if '' in new.new_modules:
+        # The kernel would count as new, and what a file holds of it would be undone.
+        raise ValueError(
+            f'{layer.__name__} takes the place of convolutions and keeps their '
+            'weights, but its new_modules is that of a layer which is new as a whole; '
+            'name in it the children that a convolution does not have'
+        )
     new.weight, new.bias = old.weight, old.bias
     _set(host, name, new)
     return f'{name} ({old.in_channels} to {old.out_channels} channels)'

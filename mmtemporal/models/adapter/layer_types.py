@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from inspect import isclass
+from pkgutil import resolve_name
 from typing import Union
 
 from torch import nn
@@ -52,16 +53,21 @@ def find_layers(
 
 def _find(kind: object, backbone: nn.Module) -> type:
     layer = kind
+    reason = 'it is no nn.Module and mmtemporal.models.layers.TemporalLayer'
     if isinstance(kind, str):
         name = kind.removeprefix('mmtemporal.')
         if name == 'TAdaConv':
             return choose_conv(backbone)
-        layer = _CONVS.get(name) or MODELS.get(kind)
+        try:
+            layer = _CONVS.get(name) or MODELS.get(kind) or resolve_name(kind)
+        except Exception as error:  # whatever the file of a layer raises
+            # mmengine raises another error in its place.
+            reason = f'it cannot be imported: {error.__context__ or error}'
     if not _is_layer(layer):
         raise ValueError(
             f'backbone.temporal.type={kind!r} is none of '
-            f'{[*_registered(), "TAdaConv", *_CONVS]}, nor an imported subclass of '
-            'mmtemporal.models.layers.TemporalLayer'
+            f'{[*_registered(), "TAdaConv", *_CONVS]}, and no layer of your own, as '
+            f'{reason}'
         )
     return layer
 
@@ -71,4 +77,8 @@ def _registered() -> list[str]:
 
 
 def _is_layer(value: object) -> bool:
-    return isclass(value) and issubclass(value, TemporalLayer)
+    return (
+        isclass(value)
+        and issubclass(value, TemporalLayer)
+        and issubclass(value, nn.Module)
+    )

@@ -117,6 +117,10 @@ class TAdaConvModule(TemporalLayer, nn.Module):
             }
             self.aggregation = TemporalAggregation(norms, num_segments)
 
+    def init_identity(self) -> None:
+        if self.aggregation is not None:
+            self.aggregation.init_identity()
+
     # What blocks and tools ask a ConvModule for.
     @property
     def in_channels(self) -> int:

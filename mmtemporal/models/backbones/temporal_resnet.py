@@ -16,7 +16,7 @@ from mmtemporal.checks import (
 )
 from mmtemporal.models.frame_counts import TemporalBackbone, check_frames
 from mmtemporal.models.init_rules import init_in_order
-from mmtemporal.models.layers.temporal_layer import new_modules
+from mmtemporal.models.layers.temporal_layer import new_modules, temporal_layers
 
 from .checkpointed_stage import CheckpointedStage
 from .resnet_weights import load_pretrained, prepare_checkpoint, torchvision_name
@@ -178,8 +178,8 @@ class TemporalResNet(TemporalBackbone, ResNet):
 
     def _init_temporal(self) -> None:
         """Initialise what the rules of ``init_cfg`` do not do right."""
-        for part in new_modules(self).values():
-            part.init_identity()
+        for _, layer in temporal_layers(self):
+            layer.init_identity()
 
     def _torchvision_name(self, key: str) -> Optional[str]:
         """Returns torchvision's name of a tensor, None for a temporal one."""

@@ -109,8 +109,11 @@ class TAdaConv2d(TemporalLayer, nn.Conv2d):
         self.routing = make_routing(self, calibrate_bias, routing)
 
     def init_weights(self) -> None:
-        """Makes all calibrations one again; the kernel is left as it is."""
+        """Draw the routing function again; the kernel is left as it is."""
         self.routing.init_weights()
+
+    def init_identity(self) -> None:
+        self.routing.init_identity()
 
     def forward(self, x: Tensor) -> Tensor:
         if is_symbolic(x):
@@ -219,8 +222,11 @@ class TAdaConv3d(TemporalLayer, nn.Conv3d):
         self.routing = make_routing(self, calibrate_bias, routing)
 
     def init_weights(self) -> None:
-        """Makes all calibrations one again; the kernel is left as it is."""
+        """Draw the routing function again; the kernel is left as it is."""
         self.routing.init_weights()
+
+    def init_identity(self) -> None:
+        self.routing.init_identity()
 
     def forward(self, x: Tensor) -> Tensor:
         alpha, bias = compute_calibration(self, x)

@@ -28,9 +28,10 @@ SHIFT_RULES = (
 class TemporalLayer:
     """A mixin for modules that relate the frames of a clip.
 
-    Adapter, figures, statistics, fusion and frame counts ask a layer in these words
-    and never test its class. Each has a default, so that a layer says only what is
-    special about it.
+    A layer is made as ``layer(in_channels, num_segments, **options)``. Adapter,
+    figures, statistics, fusion and frame counts ask it in these words and never test
+    its class. Each has a default, so that a layer says only what is special about it;
+    ``docs/add_a_method.md`` has an example of each.
 
     Attributes:
         num_segments: Number T of frames of a clip. None: any.
@@ -40,7 +41,8 @@ class TemporalLayer:
         at_block_entry: Whether the layer stands in front of the first convolution of
             a residual block, and not of its spatial one.
         replaces: The class of the convolutions whose place the layer takes, and with
-            whose arguments it is made. None: it is put before or behind a module.
+            whose arguments it is made, and ``num_segments`` in 2-D. None: it is put
+            before or behind a module.
         records: Names of the tensors that it hands to :meth:`record`. Figures and
             statistics know the names, see
             :func:`mmtemporal.visualization.recording.record`.
@@ -48,6 +50,10 @@ class TemporalLayer:
             instead of keeping its inner feature maps: where these are many and cheap.
         new_modules: Names of the modules in it that an image network does not have;
             '' is the layer as a whole.
+
+    Shape:
+        - input: (n * t, c, h, w), the frames of a clip being consecutive rows
+        - output: (n * t, c, h, w), same dtype and device; of a convolution its own
     """
 
     num_segments: Optional[int] = None
@@ -69,9 +75,10 @@ class TemporalLayer:
     recorder: Optional[Callable[[str, Tensor], None]] = None
 
     def init_identity(self) -> None:
-        """Set the weights that a new layer needs to change nothing, if there are any.
+        """Set the weights with which a new layer changes nothing, if there are such.
 
-        Called in a network after general rules of initialisation.
+        A layer calls it in its constructor. Networks call it again, after general rules
+        of initialisation.
         """
 
     def record(self, **tensors: Tensor) -> None:
@@ -88,7 +95,8 @@ class TemporalLayer:
         """Return a module that computes the same in eval mode, with less work.
 
         Args:
-            norm: A batch norm behind the layer that becomes part of it.
+            norm: The batch norm behind the layer, if that is the convolution of a
+                ``ConvModule``. It becomes part of what is returned.
         """
         return self if norm is None else nn.Sequential(self, norm)
 
