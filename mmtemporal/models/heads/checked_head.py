@@ -47,7 +47,7 @@ class CheckedHead:
         if num_segments is not None:
             check_whole('cls_head.num_segments', num_segments)
         check_probability('cls_head.dropout_ratio', dropout_ratio)
-        check_number('cls_head.init_std', init_std, least=0)
+        check_number('cls_head.init_std', init_std, minimum=0)
         if is_list(kwargs.get('topk')):
             kwargs['topk'] = tuple(kwargs['topk'])  # JSON and YAML have no tuples
         super().__init__(
