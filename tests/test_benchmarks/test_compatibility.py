@@ -23,7 +23,7 @@ PARAMETERS = ('TANet', 'contiguous', 'slice')
 
 @pytest.fixture
 def tool(monkeypatch):
-    monkeypatch.syspath_prepend(REPOSITORY / 'tools')
+    monkeypatch.syspath_prepend(REPOSITORY / 'benchmarks')
     import compatibility
 
     return compatibility
