@@ -9,7 +9,7 @@ from adapters import RESNET, adapter, frames
 from mmaction.structures import ActionDataSample
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
-from test_models.test_all_backbones import BACKBONES, build, clips, gradients, scores
+from small_backbones import BACKBONES, build, clips, gradients, scores
 from torch.nn.modules.batchnorm import _BatchNorm
 
 T = 4
