@@ -75,7 +75,7 @@ ROWS = {
 # What is run, by what it shows: arguments for pytest.
 CHECKS = {
     'import, fixes of MMAction2, mixed precision, two processes': [
-        'tests/test_compat.py',
+        'tests/test_compat',
         *('-k', 'import or checkpoints or device or trains or on_cpu'),
     ],
     'temporal_mix': [
