@@ -1,5 +1,6 @@
 """A small set of motion clips, and what stands in its files."""
 
+import cv2  # noqa: F401  ahead of decord, whose libraries would stand in for its own
 import decord
 import numpy as np
 

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from small_clips import assert_same_files
 
-from mmtemporal.datasets import (
-    draw_clip,
-)
+from mmtemporal.datasets import draw_clip
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_motion_clips.py'
 

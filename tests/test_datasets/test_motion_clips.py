@@ -7,11 +7,7 @@ from mmaction.datasets import VideoDataset
 from mmengine.registry import DefaultScope
 from small_clips import SMALL, read_annotations, read_video
 
-from mmtemporal.datasets import (
-    CLASS_NAMES,
-    MIRRORED_LABELS,
-    draw_clip,
-)
+from mmtemporal.datasets import CLASS_NAMES, MIRRORED_LABELS, draw_clip
 from mmtemporal.datasets.motion_drawing import draw_motion_clip
 
 # What SampleFrames(clip_len=1, num_clips=8, test_mode=True) takes of 24 frames.

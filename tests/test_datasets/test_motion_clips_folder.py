@@ -5,10 +5,7 @@ import numpy as np
 import pytest
 from small_clips import SMALL, assert_same_files, read_annotations, read_video
 
-from mmtemporal.datasets import (
-    make_motion_clips,
-    motion_clips,
-)
+from mmtemporal.datasets import make_motion_clips, motion_clips
 from mmtemporal.datasets.motion_drawing import draw_motion_clip
 
 
