@@ -9,7 +9,11 @@ from mmtemporal.ops.tracing import is_symbolic
 
 
 def check_whole(
-    name: str, value: object, minimum: int = 1, maximum: Optional[int] = None
+    name: str,
+    value: object,
+    minimum: int = 1,
+    maximum: Optional[int] = None,
+    multiple: int = 1,
 ) -> None:
     """Raise a ValueError if a value is not an integer within bounds.
 
@@ -18,10 +22,13 @@ def check_whole(
         value: What the config has there.
         minimum: The minimum allowed.
         maximum: The maximum allowed. None: any.
+        multiple: What it must be a multiple of.
     """
-    if not _is_integer(value, minimum, inf if maximum is None else maximum):
+    limit = inf if maximum is None else maximum
+    if not _is_integer(value, minimum, limit) or value % multiple:
         bounds = f'at least {minimum}' if maximum is None else f'{minimum} to {maximum}'
-        raise ValueError(f'got {name}={value!r}, expected {bounds}, an integer')
+        kind = 'an integer' if multiple == 1 else f'a multiple of {multiple}'
+        raise ValueError(f'got {name}={value!r}, expected {bounds}, {kind}')
 
 
 def check_odd(name: str, value: object) -> None:
