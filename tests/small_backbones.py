@@ -1,6 +1,7 @@
 """Every registered backbone in a small size, in the recognizer of its config."""
 
 from dataclasses import dataclass, field
+from inspect import isclass
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +9,7 @@ from parity import build_recognizer
 from torch import nn
 
 from mmtemporal.models.backbones import TemporalResNet
+from mmtemporal.models.frame_counts import TemporalBackbone
 from mmtemporal.registry import MODELS
 
 T = 8
@@ -64,9 +66,11 @@ CASES = {
         host=dict(type='ResNet', depth=18),
     ),
 }
-HEADS = {'SegmentHead', 'TAMHead', 'TINHead', 'TDNHead', 'TAdaHead'}
-CONVS = {'TAdaConv2d', 'TAdaConv3d', 'Conv2plus1d'}
-BACKBONES = sorted(MODELS.module_dict.keys() - HEADS - CONVS)
+BACKBONES = sorted(
+    name
+    for name, value in MODELS.module_dict.items()
+    if isclass(value) and issubclass(value, TemporalBackbone)
+)
 RESNETS = [n for n in BACKBONES if issubclass(MODELS.get(n), TemporalResNet)]
 
 

@@ -12,11 +12,7 @@ from mmengine.utils import track_parallel_progress, track_progress
 
 from mmtemporal.checks import check_whole
 
-from .motion_clips import (
-    MANIFEST_NAME,
-    SPLITS,
-    _hidden_sibling,
-)
+from .motion_clips import MANIFEST_NAME, SPLITS, _hidden_sibling
 from .motion_drawing import CLASS_NAMES, draw_motion_clip
 from .video_writing import CODEC, FRAMES_PER_SECOND, write_video
 

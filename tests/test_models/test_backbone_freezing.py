@@ -3,6 +3,8 @@
 import pytest
 from small_backbones import RESNETS, build, clips, is_norm, scores, temporal_stages
 
+from mmtemporal.models.layers.temporal_layer import new_modules
+
 
 @pytest.fixture(params=RESNETS)
 def resnet(request):
@@ -28,12 +30,7 @@ def test_frozen_stages(resnet):
 
 def norms_of(backbone):
     """Returns the batch norms of the ResNet and those of the temporal layers."""
-    temporal = {
-        inner
-        for module in backbone.modules()
-        if isinstance(module, backbone.temporal_layer)
-        for inner in module.modules()
-    }
+    temporal = {m for part in new_modules(backbone).values() for m in part.modules()}
     norms = [m for m in backbone.modules() if is_norm(m)]
     return (
         [m for m in norms if m not in temporal],
@@ -66,9 +63,5 @@ def test_partial_bn_freezes_all_but_the_first(resnet):
 
 def test_temporal_stages(resnet):
     backbone = build(resnet, **temporal_stages(resnet, 2, 3)).backbone
-    layers = {
-        key.split('.')[0]
-        for key, module in backbone.named_modules()
-        if isinstance(module, backbone.temporal_layer)
-    }
-    assert layers == {'layer3', 'layer4'}
+    layers = {key.split('.')[0] for key in new_modules(backbone)}
+    assert layers - {'short_term_tdm'} == {'layer3', 'layer4'}

@@ -132,7 +132,7 @@ CONFIGS = {
         num_segments=1,
     ),
     'adapter with TAM': recognizer(
-        adapter(type='TAM', alpha=2, beta=4, variant='tam'), 'TAMHead', num_segments=T
+        adapter(type='TAM', alpha=2, beta=4), 'TAMHead', num_segments=T
     ),
     'adapter with TAdaConv2d': recognizer(
         adapter(

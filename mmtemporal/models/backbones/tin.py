@@ -3,7 +3,6 @@
 Paper: Temporal Interlacing Network (AAAI 2020), https://arxiv.org/abs/2001.06499
 """
 
-from collections.abc import Sequence
 from typing import Optional
 
 from torch import nn
@@ -31,8 +30,6 @@ class TIN(TemporalResNet):
         tin_cfg: Further arguments of
             :class:`~mmtemporal.models.layers.TemporalInterlace`:
             ``num_groups``, ``reverse``, ``offset_scale``.
-        temporal_stages: Indices of the stages with interlacing. Defaults to
-            all.
         **kwargs: See :class:`TemporalResNet`.
 
     Shape:
@@ -45,30 +42,23 @@ class TIN(TemporalResNet):
             another network.
     """
 
+    wrapper = 'net2'
+
     def __init__(
         self,
         depth: int,
         num_segments: int,
         shift_div: int = 4,
         tin_cfg: Optional[dict] = None,
-        temporal_stages: Optional[Sequence[int]] = None,
         **kwargs,
     ) -> None:
-        options = check_options('backbone.tin_cfg', tin_cfg)
+        self.shift_div = shift_div
+        self.tin_cfg = check_options('backbone.tin_cfg', tin_cfg)
+        super().__init__(depth, num_segments, **kwargs)
 
-        def interlace(block: nn.Module, _: int) -> nn.Module:
-            interlacing = TemporalInterlace(
-                block.conv1.in_channels, num_segments, shift_div, **options
-            )
-            block.conv1.conv = InterlacedConv(interlacing, block.conv1.conv)
-            return block
-
-        super().__init__(
-            depth,
-            num_segments,
-            interlace,
-            temporal_layer=TemporalInterlace,
-            wrapper='net2',
-            temporal_stages=temporal_stages,
-            **kwargs,
+    def make_block(self, block: nn.Module, stage: int) -> nn.Module:
+        interlacing = TemporalInterlace(
+            block.conv1.in_channels, self.num_segments, self.shift_div, **self.tin_cfg
         )
+        block.conv1.conv = InterlacedConv(interlacing, block.conv1.conv)
+        return block
