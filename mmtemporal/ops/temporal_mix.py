@@ -105,8 +105,8 @@ def mix_taps_reference(frames: Tensor, taps: Tensor) -> Tensor:
 class _MixTaps(torch.autograd.Function):
     """Mixing by shifted multiply-adds, which keeps nothing but its inputs.
 
-    Of the formulations that ``tools/benchmark_mix.py`` compares it is the fastest on
-    CPUs, but for a single clip of large maps and for maps of a few pixels. GPUs have
+    Of the formulations that ``benchmarks/temporal_mix.py`` compares it is the fastest
+    on CPUs, but for a single clip of large maps and for maps of a few pixels. GPUs have
     kernels.
     """
 

@@ -161,7 +161,7 @@ class TDN(TemporalResNet):
         num_stages: int = 4,
         **kwargs,
     ) -> None:
-        check_whole('backbone.num_stages', num_stages, most=4)
+        check_whole('backbone.num_stages', num_stages, maximum=4)
         check_stages('backbone.long_term_stages', long_term_stages, num_stages)
         check_stages('backbone.shift_stages', shift_stages, num_stages)
         check_whole('backbone.frames_per_segment', frames_per_segment)

@@ -207,7 +207,7 @@ def _check_stages(
     frozen_stages: int,
 ) -> None:
     """Names the keys that mmaction2's ResNet only asserts."""
-    check_whole('backbone.num_stages', num_stages, most=4)
+    check_whole('backbone.num_stages', num_stages, maximum=4)
     for name, sizes in (('strides', strides), ('dilations', dilations)):
         if not are_whole(sizes, num_stages):
             raise ValueError(
@@ -217,5 +217,5 @@ def _check_stages(
     check_stages('backbone.out_indices', out_indices, num_stages)
     if not out_indices:
         raise ValueError('got no backbone.out_indices, expected a stage or more')
-    check_whole('backbone.frozen_stages', frozen_stages, least=-1)
+    check_whole('backbone.frozen_stages', frozen_stages, minimum=-1)
     check_stages('backbone.frozen_stages', range(frozen_stages), num_stages)

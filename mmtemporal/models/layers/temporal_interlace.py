@@ -130,7 +130,7 @@ class TemporalInterlace(MixingLayer):
         super().__init__(num_segments)
         check_whole('shift_div', shift_div)
         check_whole('tin_cfg.num_groups', num_groups)
-        check_number('tin_cfg.offset_scale', offset_scale, least=0)
+        check_number('tin_cfg.offset_scale', offset_scale, minimum=0)
         parts = num_groups * (2 if reverse else 1)
         self.num_mixed = in_channels // (shift_div * parts) * parts
         if self.num_mixed == 0:

@@ -16,7 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 
 
 def interleave(cases, repeats, device='cpu', description='measuring'):
-    """Times functions in turns, so that a change of load meets all of them.
+    """Time functions in turns, so that a change of load meets all of them.
 
     Returns {name: seconds of each round}. A round before the first warms up.
     """
@@ -38,13 +38,13 @@ def synchronize(device):
 
 
 def ratio(times, floor):
-    """Compares the rounds of two functions: (median, least, greatest) ratio."""
+    """Compare the rounds of two functions: (median, least, greatest) ratio."""
     ratios = sorted(a / b for a, b in zip(times, floor))
     return median(ratios), ratios[0], ratios[-1]
 
 
 def peak_memory(run, device='cpu'):
-    """Returns by how many bytes the allocated memory grows at most during a call."""
+    """Return by how many bytes the allocated memory grows at most during a call."""
     if torch.device(device).type == 'cuda':
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
@@ -62,7 +62,7 @@ def peak_memory(run, device='cpu'):
 
 
 def machine(device='cpu'):
-    """Names what a time depends on, for the columns of a results file."""
+    """Name what a time depends on, for the columns of a results file."""
     if torch.device(device).type == 'cuda':
         name = torch.cuda.get_device_name(device)
     else:
@@ -78,7 +78,7 @@ def _cpu_name():
 
 
 def write_csv(path, rows):
-    """Writes dictionaries with the same keys as lines of a table."""
+    """Write dictionaries with the same keys as lines of a table."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open('w', newline='') as file:

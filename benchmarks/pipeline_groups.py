@@ -1,4 +1,4 @@
-"""The settings that benchmark_pipeline_settings.py compares.
+"""The settings that pipeline_settings.py compares.
 
 A function returns {group: {setting: arguments of Bench.dataset}}; the first setting
 of a group is the usual one.
@@ -51,7 +51,7 @@ HEAVY = dict(reader=(dict(type='RawFrameDecode'),), size=(1280, 720))
 
 
 def source_groups(h264):
-    """Returns groups of other videos, and of other frames of them."""
+    """Return groups of other videos, and of other frames of them."""
     groups = {}
     if h264:
         for name, sampler in SAMPLERS.items():
@@ -77,7 +77,7 @@ def source_groups(h264):
 
 
 def reader_groups(h264):
-    """Returns groups of other ways to read the same frames."""
+    """Return groups of other ways to read the same frames."""
     threads = {
         f'num_threads={n}': (dict(type='DecordInit', num_threads=n), DECORD[1])
         for n in (1, 2, 0)
@@ -113,7 +113,7 @@ def reader_groups(h264):
 
 
 def transform_groups():
-    """Returns groups of other crops; JPEG frames decode so fast that these count."""
+    """Return groups of other crops; JPEG frames decode so fast that these count."""
     sources = {
         'JPEG frames': dict(reader=(dict(type='RawFrameDecode'),)),
         'video of 1280 x 720': dict(size=(1280, 720)),

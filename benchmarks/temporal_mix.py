@@ -1,12 +1,12 @@
-"""Compares formulations of temporal mixing, with each other and with a plain copy.
+"""Compare formulations of temporal mixing, with each other and with a plain copy.
 
 All take their turns in one process. Times are ratios to the grouped convolution,
 which is how the published code mixes frames, and to a copy of the maps: reading and
 writing them once is the least that mixing can do. Ratios of one run can be compared;
 times cannot, machines differ.
 
-    python tools/benchmark_mix.py --out benchmarks/results/temporal_mix_cpu.csv
-    python tools/benchmark_mix.py --device cuda --dtype float16 --channels-last
+    python benchmarks/temporal_mix.py --out benchmarks/results/temporal_mix_cpu.csv
+    python benchmarks/temporal_mix.py --device cuda --dtype float16 --channels-last
 """
 
 import argparse
@@ -17,7 +17,7 @@ from statistics import median
 
 import torch
 import torch.nn.functional as F
-from benchmarking import interleave, machine, ratio, write_csv
+from measuring import interleave, machine, ratio, write_csv
 from rich.console import Console
 from rich.table import Table
 
@@ -46,7 +46,7 @@ BASE, FLOOR = 'grouped convolution', 'copy'
 
 
 def make_taps(kernel, gate):
-    """Returns taps (n, k, t, c) of a kernel (n, c, k) and a gate (n, c, t)."""
+    """Return taps (n, k, t, c) of a kernel (n, c, k) and a gate (n, c, t)."""
     pad = kernel.size(2) // 2
     gate = F.pad(gate.transpose(1, 2), (0, 0, pad, pad))
     sources = [gate.narrow(1, k, T) for k in range(kernel.size(2))]
@@ -63,7 +63,7 @@ def plain_torch(x, kernel, gate):
 
 
 def matrix_product(x, kernel, gate):
-    """Multiplies by the T x T matrix that the taps are the band of."""
+    """Multiply by the T x T matrix that the taps are the band of."""
     # Tap k of frame t stands at source frame t + k - K // 2.
     taps = make_taps(kernel, gate).permute(0, 3, 2, 1)
     pad = kernel.size(2) // 2
@@ -97,7 +97,7 @@ def differentiate(function, inputs, upstream):
 
 
 def measure(size, args):
-    """Returns a row of results for each formulation."""
+    """Return a row of results for each formulation."""
     n, c, side = size
     options = dict(device=args.device, dtype=getattr(torch, args.dtype))
     x = torch.randn(n * T, c, side, side, **options)
@@ -138,7 +138,7 @@ def measure(size, args):
 
 
 def check(named, inputs):
-    """Asserts that all formulations agree, up to roundings on the way."""
+    """Assert that all formulations agree, up to roundings on the way."""
     expected = named[BASE](*(value.double() for value in inputs))
     rounding = 8 * torch.finfo(inputs[0].dtype).eps
     for name, function in named.items():
@@ -147,7 +147,7 @@ def check(named, inputs):
 
 
 def show(rows):
-    """Prints a line for each size and a column for each formulation."""
+    """Print a line for each size and a column for each formulation."""
     table = Table(
         title='Time / time of the grouped convolution: forward, with backward\n'
         'Forward time / time of a copy, GB/s of reading and writing the maps',

@@ -14,7 +14,7 @@ RECIPES = sorted((CONFIGS / 'recognition/temporal_adapter').glob('*.py'))
 
 @pytest.fixture
 def tool(monkeypatch):
-    monkeypatch.syspath_prepend(REPOSITORY / 'tools')
+    monkeypatch.syspath_prepend(REPOSITORY / 'benchmarks')
     import adapter_table
 
     return adapter_table

@@ -1,4 +1,4 @@
-"""Draws the results of benchmark.py: bars over the floor, which is one."""
+"""Draw the results of networks.py: bars over the floor, which is one."""
 
 import matplotlib
 
@@ -15,7 +15,7 @@ PANELS = (
 
 
 def draw(rows, path):
-    """Draws the first setting and number of frames that is in the rows."""
+    """Draw the first setting and number of frames that is in the rows."""
     first = rows[0]
     same = ('setting', 'frames')
     rows = [row for row in rows if all(row[key] == first[key] for key in same)]

@@ -1,10 +1,10 @@
-"""Tells what loading a clip costs, beside a step of the model that waits for it.
+"""Tell what loading a clip costs, beside a step of the model that waits for it.
 
 Every transform of a config's own pipeline is timed on one video, and one training
 step (with --test one inference) of its model on a clip that the pipeline gave. The
 first divided by the second is how many worker processes keep the device fed.
 
-    python tools/benchmark_pipeline.py --h264 --out benchmarks/results/pipeline_cpu.csv
+    python benchmarks/pipeline.py --h264 --out benchmarks/results/pipeline_cpu.csv
 
 The files are read from memory after the first time: slow disks and networks come on
 top. It needs no weights and no data set: without --video it makes a video, with --h264
@@ -13,32 +13,28 @@ by ffmpeg, whose H.264 takes two to three times as long to decode as OpenCV's MP
 
 import argparse
 import logging
-import random
 import shutil
 import tempfile
-import time
 from copy import deepcopy
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 
 import cv2
 import decord
-import mmcv
-import numpy as np
 import torch
-from benchmark_pipeline_videos import describe, extract_frames, write_video
-from benchmarking import interleave, machine, write_csv
-from mmaction.registry import DATASETS, MODELS
+from measuring import interleave, machine, write_csv
+from mmaction.registry import MODELS
 from mmengine import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
+from pipeline_loading import Loader, build_dataset, is_decoding
+from pipeline_videos import describe, write_video
 from rich.console import Console
 from rich.table import Table
 
 import mmtemporal  # noqa: F401  registers the networks and samplers
-from mmtemporal.config_types import is_type
 
 RECOGNITION = Path(__file__).resolve().parents[1] / 'configs' / 'recognition'
 # One recipe of each way to read a video.
@@ -52,74 +48,10 @@ RECIPES = (
     'tadaconvnext/'
     'tadaconvnextv2_imagenet-pretrained-tiny_32xb16-16x5x1-100e_kinetics400-rgb.py',
 )
-# Crops, flips and positions are random: a round averages over some clips.
-CLIPS_PER_ROUND = 8
-
-
-def build_dataset(settings, video, folder):
-    """Builds a config's data set so that it has the one video only."""
-    settings = deepcopy(settings)
-    folder.mkdir()
-    if is_type(settings, 'VideoDataset'):
-        # A link, as names in annotation files have no spaces.
-        line = f'video{video.suffix} 0\n'
-        (folder / f'video{video.suffix}').symlink_to(video.resolve())
-        settings.data_prefix = dict(video=str(folder))
-    elif is_type(settings, 'RawframeDataset'):
-        template = settings.get('filename_tmpl', 'img_{:05}.jpg')
-        start = settings.get('start_index', 1)
-        count = extract_frames(video, folder / 'frames', template, start)
-        line = f'frames {count} 0\n'
-        settings.data_prefix = dict(img=str(folder))
-    else:
-        raise SystemExit(
-            f'error: got a {settings.type}, expected a VideoDataset or RawframeDataset'
-        )
-    settings.ann_file = str(folder / 'list.txt')
-    Path(settings.ann_file).write_text(line)
-    return DATASETS.build(settings)
-
-
-class Loader:
-    """Loads clips of a data set's first video and keeps the time of each transform.
-
-    Attributes:
-        rounds: For each call, the mean seconds of each transform.
-        clip: What the pipeline gave last.
-    """
-
-    def __init__(self, dataset, clips=CLIPS_PER_ROUND):
-        self.dataset = dataset
-        self.transforms = dataset.pipeline.transforms
-        self.names = [type(transform).__name__ for transform in self.transforms]
-        self.clips = clips
-        self.rounds = []
-        self.num_frames = None
-        self.clip = None
-
-    def __call__(self):
-        # RawFrameDecode sets this for all that comes after it, resizing too.
-        mmcv.use_backend('cv2')
-        # The same draws for all that is compared in a round.
-        random.seed(len(self.rounds))
-        np.random.seed(len(self.rounds))
-        clips = [self.load() for _ in range(self.clips)]
-        self.rounds.append([mean(times) for times in zip(*clips)])
-
-    def load(self):
-        results = self.dataset.get_data_info(0)
-        times = []
-        for transform in self.transforms:
-            start = time.perf_counter()
-            results = transform(results)
-            times.append(time.perf_counter() - start)
-            self.num_frames = len(results.get('frame_inds', ())) or self.num_frames
-        self.clip = results
-        return times
 
 
 def without_weights(settings):
-    """Returns a config without the keys that load pretrained weights."""
+    """Return a config without the keys that load pretrained weights."""
     if isinstance(settings, dict):
         return type(settings)(
             {
@@ -153,7 +85,7 @@ class Step:
 
 
 def measure(paths, args, folder):
-    """Returns a row for each transform of each config."""
+    """Return a row for each transform of each config."""
     split = 'test' if args.test else 'train'
     cases, configs = {}, {}
     for i, path in enumerate(paths):
@@ -203,11 +135,6 @@ def transform_rows(name, split, loader, step, args):
         )
         for position, (transform, value) in enumerate(zip(loader.names, seconds))
     ]
-
-
-def is_decoding(name):
-    """Tells the transforms that open and decode files: DecordInit, DecordDecode, ..."""
-    return name.endswith(('Init', 'Decode'))
 
 
 def show(rows, args):

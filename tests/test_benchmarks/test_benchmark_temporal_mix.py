@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
-TOOLS = Path(__file__).resolve().parents[1] / 'tools'
+BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
 
 
 @pytest.mark.parametrize('options', ['', '--dtype bfloat16 --channels-last'])
 def test_compares_all_formulations(options, monkeypatch, tmp_path, capsys):
-    monkeypatch.syspath_prepend(TOOLS)
-    benchmark = import_module('benchmark_mix')
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    benchmark = import_module('temporal_mix')
     monkeypatch.setattr(benchmark, 'SIZES', ((1, 4, 3), (2, 2, 5)))
     out = tmp_path / 'mix.csv'
     threads = ['--threads', str(torch.get_num_threads())]
     arguments = [*options.split(), *threads, '--repeats', '2', '--out', str(out)]
-    monkeypatch.setattr(sys, 'argv', ['benchmark_mix.py', *arguments])
+    monkeypatch.setattr(sys, 'argv', ['temporal_mix.py', *arguments])
     benchmark.main()
     with out.open(newline='') as lines:
         rows = list(csv.DictReader(lines))

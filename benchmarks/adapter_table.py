@@ -1,9 +1,9 @@
-"""Writes the table of what temporal layers add to the networks that they are put into.
+"""Write the table of what temporal layers add to the networks that they are put into.
 
 A page says where: between `<!-- adapter table -->` and `<!-- end -->`. There is a row
 for each of configs/recognition/temporal_adapter; some of them need torchvision.
 
-    python tools/adapter_table.py docs/any_backbone.md
+    python benchmarks/adapter_table.py docs/any_backbone.md
 """
 
 import argparse
@@ -36,13 +36,13 @@ def build(model):
 
 
 def measure(recognizer, shape):
-    """Returns millions of parameters and billions of multiply-adds."""
+    """Return millions of parameters and billions of multiply-adds."""
     parameters = sum(parameter.numel() for parameter in recognizer.parameters())
     return parameters / 1e6, count_multiply_adds(recognizer, 1, *shape) / 1e9
 
 
 def make_row(config, page):
-    """Returns the row of a config, with a link from the page to it."""
+    """Return the row of a config, with a link from the page to it."""
     cfg = Config.fromfile(config)
     shape = input_shape(cfg)
     backbone = cfg.model.backbone
@@ -67,7 +67,7 @@ def make_table(page):
 
 
 def fill(page):
-    """Returns the text of a page with its table made anew."""
+    """Return the text of a page with its table made anew."""
 
     def replace(match):
         start, end = match.groups()

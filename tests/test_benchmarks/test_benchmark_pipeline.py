@@ -15,7 +15,7 @@ from stock_config import shipped_config
 
 from mmtemporal.config_types import type_name
 
-TOOLS = Path(__file__).resolve().parents[1] / 'tools'
+BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
 COLUMNS = (
     'config split video frames position transform milliseconds pipeline_ms '
     'decoding_share step_ms workers batch_size repeats device torch threads'
@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def run(tool, *options, **environ):
-    command = [sys.executable, TOOLS / tool, *options]
+    command = [sys.executable, BENCHMARKS / tool, *options]
     environ = {**os.environ, 'OMP_NUM_THREADS': '1', **environ}
     return subprocess.run(
         list(map(str, command)), env=environ, capture_output=True, text=True
@@ -63,9 +63,7 @@ def test_every_transform_has_a_row(tmp_path, video, split):
     out = tmp_path / 'results' / 'pipeline.csv'
     options = ['--video', video, '--repeats', '1', '--out', out]
     options += ['--cfg-options', 'model.backbone.norm_eval=True']
-    done = run(
-        'benchmark_pipeline.py', *configs, *options, *['--test'] * (split == 'test')
-    )
+    done = run('pipeline.py', *configs, *options, *['--test'] * (split == 'test'))
     assert done.returncode == 0, done.stderr[-3000:]
     with out.open() as file:
         rows = list(csv.DictReader(file))
@@ -91,8 +89,8 @@ def test_every_transform_has_a_row(tmp_path, video, split):
 
 
 def test_errors_name_the_argument(tmp_path, video, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(TOOLS)
-    main = import_module('benchmark_pipeline').main
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    main = import_module('pipeline').main
     config = str(shipped_config('TIN'))
     missing, text = tmp_path / 'none.mp4', tmp_path / 'text.mp4'
     text.write_text('no video')
@@ -113,7 +111,7 @@ def test_settings_beside_the_usual_one(tmp_path):
     out = tmp_path / 'settings.csv'
     options = ['--groups', 'readers', '--seconds', '1', '--repeats', '1', '--out', out]
     # Without ffmpeg on the PATH, the same on every machine.
-    done = run('benchmark_pipeline_settings.py', *options, PATH='')
+    done = run('pipeline_settings.py', *options, PATH='')
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'ffmpeg is not on the PATH' in done.stdout
     with out.open() as file:

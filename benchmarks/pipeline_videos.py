@@ -12,7 +12,7 @@ CODECS = {'FMP4': 'MPEG-4', 'h264': 'H.264'}
 
 
 def draw_frames(size, num_frames, seed=0):
-    """Yields BGR frames of a turning, panning texture, moving discs and noise."""
+    """Yield BGR frames of a turning, panning texture, moving discs and noise."""
     rng = np.random.default_rng(seed)
     width, height = size
     side = int(1.3 * max(size))
@@ -41,7 +41,7 @@ def draw_frames(size, num_frames, seed=0):
 
 
 def write_video(path, size=(340, 256), seconds=10, key_interval=None, h264=False):
-    """Writes a made video: MPEG-4 by OpenCV, or H.264 by the program ffmpeg.
+    """Write a made video: MPEG-4 by OpenCV, or H.264 by the program ffmpeg.
 
     The options of ffmpeg are those of MMAction2's ``resize_videos.py``, which sets a
     key interval of 16 if ``--dense`` is given, and none otherwise.
@@ -77,7 +77,7 @@ def write_video(path, size=(340, 256), seconds=10, key_interval=None, h264=False
 
 
 def describe(video):
-    """Names what decoding depends on; a video that cannot be read is an error."""
+    """Name what decoding depends on; a video that cannot be read is an error."""
     reader = decord.VideoReader(str(video), num_threads=1)
     height, width = reader[0].shape[:2]
     fourcc = int(cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FOURCC))
@@ -89,7 +89,7 @@ def describe(video):
 
 
 def extract_frames(video, folder, template, start=1):
-    """Writes the frames as JPEG files and returns their number."""
+    """Write the frames as JPEG files and return their number."""
     folder.mkdir()
     capture = cv2.VideoCapture(str(video))
     count = 0

@@ -1,11 +1,11 @@
-r"""Compares the speed and memory of the networks with plain TSN on the same ResNet.
+r"""Compare the speed and memory of the networks with plain TSN on the same ResNet.
 
 For every network, in one process and in turns: TSN without anything temporal, which
 is the floor; ours; the formulation of the paper, literally (tests/reference); and
 MMAction2's own where it has one that runs. Ratios of one run can be compared; times
 cannot, machines differ.
 
-    python tools/benchmark.py --settings plain fused --repeats 15 \
+    python benchmarks/networks.py --settings plain fused --repeats 15 \
         --out benchmarks/results/networks_cpu.csv
 
 A setting is 'plain' or any of channels_last, amp, compile and fused, joined by '+';
@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from benchmarking import interleave, machine, peak_memory, ratio, write_csv
+from measuring import interleave, machine, peak_memory, ratio, write_csv
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
 from mmcv.cnn import fuse_conv_bn
@@ -42,7 +42,7 @@ FLAGS = {'plain', 'channels_last', 'amp', 'compile', 'fused'}
 
 
 def build_tsn(name, depth):
-    """Builds the floor: for TAda2D without max-pool, like itself."""
+    """Build the floor: for TAda2D without max-pool, like itself."""
     if name != 'TAda2D':
         return MODELS.build(dict(type='ResNet', depth=depth, norm_eval=False))
     strides = (2, 2, 2, 2)
@@ -54,7 +54,7 @@ def build_tsn(name, depth):
 
 
 def build(name, depth, frames):
-    """Returns {implementation: network}, the floor first."""
+    """Return {implementation: network}, the floor first."""
     ours = MODELS.build(
         dict(type=f'mmtemporal.{name}', depth=depth, num_segments=frames)
     )
@@ -67,7 +67,7 @@ def build(name, depth, frames):
 
 
 def prepare(implementation, network, flags, device):
-    """Puts a network into a setting."""
+    """Put a network into a setting."""
     network = network.to(device)
     if 'fused' in flags:
         fuse = fuse_for_inference if implementation == 'ours' else fuse_with_mmcv
@@ -92,7 +92,7 @@ def make_input(implementation, name, args, frames, flags):
 
 
 def make_step(network, x, mode, flags, args):
-    """Returns a function that classifies a batch, or trains on it."""
+    """Return a function that classifies a batch, or trains on it."""
     kind = torch.device(args.device).type
     dtype = getattr(torch, args.amp_dtype)
 
@@ -114,7 +114,7 @@ def make_step(network, x, mode, flags, args):
 
 
 def measure(name, frames, setting, mode, args):
-    """Returns a row of results for each implementation of a network."""
+    """Return a row of results for each implementation of a network."""
     flags = set(setting.split('+'))
     steps = {}
     for implementation, network in build(name, args.depth, frames).items():
@@ -154,7 +154,7 @@ def measure(name, frames, setting, mode, args):
 
 
 def show(rows):
-    """Prints a line for each network, setting, number of frames and mode."""
+    """Print a line for each network, setting, number of frames and mode."""
     keys = ('network', 'setting', 'frames', 'mode')
     names = ('ours', *OTHERS)
     table = Table(title='Time over that of TSN (least to greatest round) | peak memory')

@@ -1,10 +1,10 @@
-r"""Tells which settings make loading clips faster, each beside the usual setting.
+r"""Tell which settings make loading clips faster, each beside the usual setting.
 
 The usual pipeline takes 8 frames of a video of 10 seconds and 340 x 256 pixels, in
 H.264 as MMAction2's ``resize_videos.py`` writes it. Every group changes one thing.
 Its rows are ratios to the first row of the group, measured in turns with it.
 
-    python tools/benchmark_pipeline_settings.py \
+    python benchmarks/pipeline_settings.py \
         --out benchmarks/results/pipeline_settings_cpu.csv
 
 Without the program ffmpeg the video is MPEG-4, with key frames closer together, and
@@ -22,14 +22,14 @@ from statistics import median
 
 import cv2
 import torch
-from benchmark_pipeline import (
-    RECOGNITION,
-    Loader,
-    build_dataset,
-    is_decoding,
-    without_weights,
-)
-from benchmark_pipeline_groups import (
+from measuring import interleave, machine, ratio, write_csv
+from mmaction.registry import MODELS
+from mmengine import Config, ConfigDict
+from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+from pipeline import RECOGNITION, without_weights
+from pipeline_groups import (
     DECORD,
     HEAVY,
     SEGMENTS,
@@ -38,20 +38,15 @@ from benchmark_pipeline_groups import (
     source_groups,
     transform_groups,
 )
-from benchmark_pipeline_videos import write_video
-from benchmarking import interleave, machine, ratio, write_csv
-from mmaction.registry import MODELS
-from mmengine import Config, ConfigDict
-from mmengine.dataset import pseudo_collate
-from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
+from pipeline_loading import Loader, build_dataset, is_decoding
+from pipeline_videos import write_video
 from rich.console import Console
 from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
 
 
 class Bench:
-    """Makes the videos and loaders, each video once, and collects the rows."""
+    """Make the videos and loaders, each video once, and collect the rows."""
 
     def __init__(self, folder, repeats, h264, seconds):
         self.folder = folder
@@ -94,7 +89,7 @@ class Bench:
         return Loader(self.dataset(**settings))
 
     def compare(self, group, cases, calls=None):
-        """Times the loaders of a group; calls may put something around them."""
+        """Time the loaders of a group; calls may put something around them."""
         times = interleave(calls or cases, self.repeats, description=group)
         for name, loader in cases.items():
             decoding = [
@@ -204,7 +199,7 @@ def compare_workers(bench, clips=16, batch=4):
 
 
 def make_step(batches):
-    """Returns a training step that takes about as long as loading its clips.
+    """Return a training step that takes about as long as loading its clips.
 
     A small network, on a sixteenth of the pixels.
     """

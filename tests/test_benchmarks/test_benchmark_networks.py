@@ -8,20 +8,26 @@ from pathlib import Path
 import pytest
 import torch
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-TOOLS = REPOSITORY / 'tools'
+REPOSITORY = Path(__file__).resolve().parents[2]
+BENCHMARKS = REPOSITORY / 'benchmarks'
 PAGES = [REPOSITORY / 'README.md', REPOSITORY / 'docs' / 'speed.md']
 
 
 @pytest.fixture
 def tools(monkeypatch):
-    monkeypatch.syspath_prepend(TOOLS)
+    monkeypatch.syspath_prepend(BENCHMARKS)
 
 
 def test_compares_all_implementations(tmp_path):
     out = tmp_path / 'speed.csv'
     arguments = '--depth 18 --size 36 --frames 4 --repeats 1 --settings plain fused'
-    command = [sys.executable, TOOLS / 'benchmark.py', *arguments.split(), '--out', out]
+    command = [
+        sys.executable,
+        BENCHMARKS / 'networks.py',
+        *arguments.split(),
+        '--out',
+        out,
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with out.open(newline='') as lines:
@@ -46,14 +52,14 @@ def test_compares_all_implementations(tmp_path):
 
 
 def test_an_unknown_setting_is_named():
-    command = [sys.executable, TOOLS / 'benchmark.py', '--settings', 'plain+fast']
+    command = [sys.executable, BENCHMARKS / 'networks.py', '--settings', 'plain+fast']
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert '--settings plain+fast: expected' in done.stderr
 
 
 def test_peak_memory_counts_what_lives_at_once(tools):
-    from benchmarking import peak_memory
+    from measuring import peak_memory
 
     def run():
         x = torch.ones(2**18)  # one MiB
@@ -65,7 +71,7 @@ def test_peak_memory_counts_what_lives_at_once(tools):
 
 
 def test_rounds_are_compared_one_by_one(tools):
-    from benchmarking import ratio
+    from measuring import ratio
 
     assert ratio([1, 2, 9], [1, 1, 3]) == (2, 1, 3)
 

@@ -1,9 +1,9 @@
-"""Runs a part of the tests with the oldest and the newest versions of what is needed.
+"""Run a part of the tests with the oldest and the newest versions of what is needed.
 
     pip install uv
-    python tools/compatibility.py
-    python tools/compatibility.py --rows oldest newest
-    python tools/compatibility.py --rows
+    python benchmarks/compatibility.py
+    python benchmarks/compatibility.py --rows oldest newest
+    python benchmarks/compatibility.py --rows
 
 Each row of the matrix gets a virtual environment in a temporary folder, removed when
 its checks are done. A row that cannot be installed, or fails, does not stop the
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / 'results' / 'compatibility.json'
+RESULTS = ROOT / 'benchmarks' / 'results' / 'compatibility.json'
 PAGE = ROOT / 'docs' / 'compatibility.md'
 BLOCK = re.compile(r'(<!-- compatibility -->\n).*?(<!-- end -->)', re.DOTALL)
 # Seconds, for what takes minutes.
@@ -55,7 +55,7 @@ class Row:
 
 
 def read(name):
-    """Returns the lines of a file of requirements/ that are no comments."""
+    """Return the lines of a file of requirements/ that are no comments."""
     lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
     return [line for line in lines if line and not line.startswith('#')]
 
@@ -75,7 +75,7 @@ ROWS = {
 # What is run, by what it shows: arguments for pytest.
 CHECKS = {
     'import, fixes of MMAction2, mixed precision, two processes': [
-        'tests/test_compat.py',
+        'tests/test_compat',
         *('-k', 'import or checkpoints or device or trains or on_cpu'),
     ],
     'temporal_mix': [
@@ -113,7 +113,7 @@ def say(text):
 
 
 def run(command, **options):
-    """Runs a command; returns whether it succeeded, and what it wrote."""
+    """Run a command; return whether it succeeded, and what it wrote."""
     options = dict(capture_output=True, text=True, timeout=LIMIT, **options)
     try:
         done = subprocess.run(list(map(str, command)), **options)
@@ -123,7 +123,7 @@ def run(command, **options):
 
 
 def reason(output):
-    """Returns what tells best why uv, or pytest, gave up."""
+    """Return what tells best why uv, or pytest, gave up."""
     for pattern in REASONS:
         found = re.findall(f'^{pattern}$', output, re.MULTILINE)
         if found:
@@ -132,7 +132,7 @@ def reason(output):
 
 
 def install(row, folder):
-    """Fills ``folder / 'venv'``; returns why that failed, or None."""
+    """Fill ``folder / 'venv'``; return why that failed, or None."""
     venv, pins = folder / 'venv', folder / 'pins.txt'
     pins.write_text(''.join(f'{line}\n' for line in row.pins))
     pip = ['uv', 'pip', 'install', '--python', venv, '-c', pins]
@@ -154,7 +154,7 @@ def install(row, folder):
 
 
 def check(python, arguments, folder):
-    """Runs pytest; returns how many tests did what, and the first error if any."""
+    """Run pytest; return how many tests did what, and the first error if any."""
     report = folder / 'report.xml'
     report.unlink(missing_ok=True)
     environ = {**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'}
@@ -171,7 +171,7 @@ def check(python, arguments, folder):
 
 
 def count(cases):
-    """Counts the test cases of a JUnit report."""
+    """Count the test cases of a JUnit report."""
     counts = dict(passed=0, failed=0, skipped=0)
     for case in cases:
         errors = [*case.iter('failure'), *case.iter('error')]
@@ -196,7 +196,7 @@ def versions(python):
 
 
 def run_row(name):
-    """Returns the result of a row, as it stands in the file."""
+    """Return the result of a row, as it stands in the file."""
     row = ROWS[name]
     result = dict(about=row.about, machine=machine(), python=platform.python_version())
     with tempfile.TemporaryDirectory(prefix='compatibility-') as folder:
@@ -234,7 +234,7 @@ def cell(result, title):
 
 
 def make_table(results):
-    """Returns lines of markdown: a column for each row of the matrix."""
+    """Return lines of markdown: a column for each row of the matrix."""
     names = [name for name in ROWS if name in results]
     columns = [results[name] for name in names]
     lines = ['| | ' + ' | '.join(names) + ' |', '|---' * (len(names) + 1) + '|']
@@ -263,7 +263,7 @@ def make_table(results):
 
 
 def fill(page, results):
-    """Returns the text of a page with its table made anew."""
+    """Return the text of a page with its table made anew."""
     table = '\n'.join(make_table(results))
     return BLOCK.sub(lambda match: f'{match[1]}\n{table}\n\n{match[2]}', page)
 

@@ -1,9 +1,9 @@
-"""Writes the speed tables of the pages from the results files.
+"""Write the speed tables of the pages from the results files.
 
 A page says where: between `<!-- speed FILE [SETTING] -->` and `<!-- end -->`, FILE
 being one of benchmarks/results and SETTING one of its settings (all without).
 
-    python tools/speed_table.py README.md docs/speed.md
+    python benchmarks/speed_table.py README.md docs/speed.md
 """
 
 import argparse
@@ -11,7 +11,7 @@ import csv
 import re
 from pathlib import Path
 
-RESULTS = Path(__file__).resolve().parents[1] / 'benchmarks' / 'results'
+RESULTS = Path(__file__).resolve().parent / 'results'
 BLOCK = re.compile(r'(<!-- speed (\S+?)(?: (\S+))? -->\n).*?(<!-- end -->)', re.DOTALL)
 OTHERS = ('literal', 'in-tree')
 
@@ -22,7 +22,7 @@ def read_rows(file):
 
 
 def cell(rows, mode, value):
-    """Writes ours, and in brackets the others."""
+    """Write ours, and in brackets the others."""
     found = {row['implementation']: row for row in rows if row['mode'] == mode}
     if 'ours' not in found:
         return '–'
@@ -39,7 +39,7 @@ def cell(rows, mode, value):
 
 
 def make_table(file, setting=None):
-    """Returns lines of markdown: a row for each network, setting and frame count."""
+    """Return lines of markdown: a row for each network, setting and frame count."""
     groups = {}
     for row in read_rows(file):
         if setting in (None, row['setting']):
@@ -67,7 +67,7 @@ def make_table(file, setting=None):
 
 
 def fill(page):
-    """Returns the text of a page with its tables made anew."""
+    """Return the text of a page with its tables made anew."""
 
     def replace(match):
         start, file, setting, end = match.groups()
