@@ -1,16 +1,20 @@
 """Every registered backbone in a small size, in the recognizer of its config."""
 
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass, field, replace
 from inspect import isclass
 
 import torch
 import torch.nn.functional as F
-from parity import build_recognizer
+from parity import CONFIGS, build_recognizer
 from torch import nn
 
 from mmtemporal.models.backbones import TemporalResNet
 from mmtemporal.models.frame_counts import TemporalBackbone
 from mmtemporal.registry import MODELS
+
+sys.path.insert(0, str(CONFIGS.parent / 'examples'))
+MODELS.get('motion_excitation.MotionResNet')  # as a user's config names it
 
 T = 8
 
@@ -34,6 +38,8 @@ class Case:
     is_3d: bool = False
     # The network around which it is, and which takes most arguments.
     host: dict = field(default_factory=dict)
+    # Whether norm_eval and partial_bn spare the norms of its temporal layers.
+    spares: bool = True
 
 
 CONVNEXT = dict(
@@ -49,7 +55,8 @@ CASES = {
     'TDN': Case(
         'tdn_r50', frames=5, size=40, stages=('long_term_stages', 'shift_stages')
     ),
-    'TAda2D': Case('tada2d_r50', is_3d=True),
+    # On small batches its norms are noisy.
+    'TAda2D': Case('tada2d_r50', is_3d=True, spares=False),
     'TAdaConvNeXt': Case(
         'tadaconvnext_tiny', CONVNEXT, width=256, rows=0.5, is_3d=True
     ),
@@ -65,13 +72,24 @@ CASES = {
         ),
         host=dict(type='ResNet', depth=18),
     ),
+    'MotionResNet': Case(
+        'tanet_r50', dict(type='motion_excitation.MotionResNet', depth=18)
+    ),
 }
-BACKBONES = sorted(
-    name
+CASES['TemporalAdapter of MotionExcitation'] = replace(
+    CASES['TemporalAdapter'],
+    small=dict(
+        CASES['TemporalAdapter'].small,
+        temporal=dict(type='motion_excitation.MotionExcitation'),
+    ),
+)
+BACKBONES = sorted(CASES)
+REGISTERED = {
+    name: value
     for name, value in MODELS.module_dict.items()
     if isclass(value) and issubclass(value, TemporalBackbone)
-)
-RESNETS = [n for n in BACKBONES if issubclass(MODELS.get(n), TemporalResNet)]
+}
+RESNETS = [n for n, c in REGISTERED.items() if issubclass(c, TemporalResNet)]
 
 
 def build(name, head=True, **backbone):

@@ -1,7 +1,15 @@
 """Stages and batch norms that stay as they are in training."""
 
 import pytest
-from small_backbones import RESNETS, build, clips, is_norm, scores, temporal_stages
+from small_backbones import (
+    CASES,
+    RESNETS,
+    build,
+    clips,
+    is_norm,
+    scores,
+    temporal_stages,
+)
 
 from mmtemporal.models.layers.temporal_layer import new_modules
 
@@ -38,15 +46,11 @@ def norms_of(backbone):
     )
 
 
-# Those of TAda follow the others: on small batches they are noisy.
-SPARED = {'TANet': True, 'TIN': True, 'TDN': True, 'TAda2D': False}
-
-
 def test_norm_eval(resnet):
     backbone = build(resnet, norm_eval=True).backbone.train()
     host, temporal = norms_of(backbone)
     assert not any(norm.training for norm in host)
-    assert all(norm.training == SPARED[resnet] for norm in temporal)
+    assert all(norm.training == CASES[resnet].spares for norm in temporal)
     assert all(p.requires_grad for p in backbone.parameters())
 
 
@@ -57,7 +61,7 @@ def test_partial_bn_freezes_all_but_the_first(resnet):
     assert host[0].training and host[0].weight.requires_grad
     for norm in host[1:]:
         assert not norm.training and not norm.weight.requires_grad
-    assert all(norm.training == SPARED[resnet] for norm in temporal)
+    assert all(norm.training == CASES[resnet].spares for norm in temporal)
     assert all(norm.weight.requires_grad for norm in temporal)
 
 

@@ -50,7 +50,9 @@ def test_checkpoints_of_another_network_are_refused(resnet, tmp_path):
 
     def load(depth=18, segments=T, other=resnet):
         cfg = Config.fromfile(CONFIGS / f'_base_/models/{CASES[other].config}.py')
-        cfg.model.backbone.update(depth=depth, num_segments=segments)
+        cfg.model.backbone.update(
+            CASES[other].small, depth=depth, num_segments=segments
+        )
         cfg.model.cls_head.update(in_channels=2048 if depth == 50 else 512)
         return init_recognizer(cfg, str(tmp_path / 'x.pth'), device='cpu')
 
