@@ -5,7 +5,7 @@ from typing import Optional
 
 from torch import Tensor
 
-from .resnet_names import rename_classifier, rename_resnet
+from .resnet_names import mmaction2_name, rename_classifier
 
 # The small networks of the interlacing: (theirs, ours).
 _NETS = {
@@ -17,12 +17,12 @@ _NETS = {
 
 
 def is_official(name: str) -> bool:
-    """Tells whether only the authors of TIN use such a name."""
+    """Whether only the authors of TIN use such a name."""
     return name.startswith('base_model.') and '.net1.biasnet.' in name
 
 
 def rename_official(name: str) -> Optional[str]:
-    """Returns our name of a tensor of the authors' TIN, else None."""
+    """Return our name of a tensor of the authors' TIN, else None."""
     classifier = rename_classifier(name)
     if classifier is not None or not name.startswith('base_model.'):
         return classifier
@@ -35,11 +35,11 @@ def rename_official(name: str) -> Optional[str]:
         )
     if name.endswith('.conv1.net2.weight'):
         return name.replace('.conv1.net2.', '.conv1.conv.net2.')
-    return rename_resnet(name)
+    return mmaction2_name(name)
 
 
 def is_zoo(name: str) -> bool:
-    """Tells whether a name belongs to a TIN recognizer of MMAction2."""
+    """Whether a name belongs to a TIN recognizer of MMAction2."""
     return name.startswith('backbone.') and '.net1.offset_net.' in name
 
 

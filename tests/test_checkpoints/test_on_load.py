@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 from mmengine.runner import CheckpointLoader, Runner
 from parity import CONFIGS, build_recognizer
 
-from mmtemporal.checkpoints import accept_foreign_files
+from mmtemporal.checkpoints import accept_third_party_files
 from mmtemporal.checkpoints.fit import load_trained
 
 CONVNEXT = dict(depths=(1, 1, 2, 1), channels=(32, 64, 128, 256), head_dim=16)
@@ -181,7 +181,7 @@ def test_all_other_files_stay_as_they_are(tmp_path):
 
 def test_a_second_call_changes_nothing(release):
     before = set(CheckpointLoader._schemes)
-    accept_foreign_files()
+    accept_third_party_files()
     assert set(CheckpointLoader._schemes) == before
     name, expected, file = release
     assert_equal(init_recognizer(build(name).cfg, file, device='cpu'), expected)

@@ -49,7 +49,7 @@ def log(caplog):
 def write(state, layout, file):
     """Writes a ResNet as other programs have it."""
     if layout == 'torchvision':
-        rename = backbone('TANet')._torchvision_name
+        rename = backbone('TANet').image_name
         state = {rename(name): tensor for name, tensor in state.items()}
         state['fc.weight'] = torch.rand(10, 512)
     elif layout == 'recognizer':

@@ -159,7 +159,7 @@ def test_backbones_of_other_libraries(kind, tmp_path, log):
     source = build(OWN['TSN'])
     file = str(tmp_path / 'own.pth')
     tensors = save(source, file)
-    rename = target('TANet').backbone._torchvision_name
+    rename = target('TANet').backbone.image_name
     state = {
         f'backbone.{rename(k)}': v for k, v in tensors.items() if 'cls_head' not in k
     }

@@ -426,7 +426,7 @@ def torchvision_state_dict(backbone):
     """Returns a ResNet in torchvision's layout that fits the backbone."""
     state = {'fc.weight': torch.rand(10, 512), 'fc.bias': torch.rand(10)}
     for key, value in backbone.state_dict().items():
-        name = backbone._torchvision_name(key)
+        name = backbone.image_name(key)
         if name is not None and name not in state:
             new = torch.rand_like(value) if value.is_floating_point() else value
             state[name] = new
@@ -447,7 +447,7 @@ def test_imagenet_weights_reach_every_layer(resnet, tmp_path):
     backbone.pretrained = str(path)
     backbone.init_weights()
     loaded = {
-        backbone._torchvision_name(key): value
+        backbone.image_name(key): value
         for key, value in backbone.state_dict().items()
         if not key.startswith('diff_')
     }

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from mmengine.logging import MMLogger
 from torch import nn
 
-from mmtemporal.models.backbones.convnext_weights import facebook_name
+from mmtemporal.checkpoints.convnext_names import facebook_name
 from mmtemporal.models.backbones.tada_convnext import TAdaConvNeXt, TAdaConvNeXtV2
 from mmtemporal.models.backbones.tada_convnext_block import TAdaConvNeXtV2Block
 from mmtemporal.models.layers import quick_gelu

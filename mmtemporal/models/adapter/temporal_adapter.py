@@ -9,9 +9,11 @@ from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmtemporal.checkpoints.load import prepare_checkpoint
+from mmtemporal.checkpoints.report import summarise
+from mmtemporal.checkpoints.wrapped_backbone import WRAPPED_BACKBONE
 from mmtemporal.checks import check_whole, is_list
 from mmtemporal.config_types import type_name
-from mmtemporal.models.backbones.checkpoint_report import summarise
 from mmtemporal.models.frame_counts import (
     TemporalBackbone,
     check_channels,
@@ -23,7 +25,6 @@ from mmtemporal.models.layers import OnFrames, TAdaConv2d, TAdaConv3d
 from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
 
-from .adapter_checkpoint import prepare_checkpoint
 from .insertion import CONVS, LAYERS, insert, reduce_to_frames, replace_conv
 from .insertion_points import choose_conv, find_places
 from .tracing import build_host, run_host, trace_host
@@ -100,6 +101,8 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
             are none of frames, the number of frames is wrong, or a checkpoint is of
             another network.
     """
+
+    image_network = WRAPPED_BACKBONE
 
     def __init__(
         self,

@@ -92,6 +92,9 @@ class TANet(TemporalResNet):
             Figure 3; the release has 'b', after the first convolution).
         temporal_stages: Indices of the stages with the module. Defaults to
             all; the paper's Table 5 adds them from the last stage on.
+        resize_segments: Whether the checkpoint of a TANet for another number of
+            frames is resized, see :mod:`mmtemporal.checkpoints.segments`, instead of
+            refused.
         **kwargs: See :class:`TemporalResNet`.
 
     Shape:
@@ -111,6 +114,7 @@ class TANet(TemporalResNet):
         tam_cfg: Optional[dict] = None,
         block_style: str = 'b',
         temporal_stages: Optional[Sequence[int]] = None,
+        resize_segments: bool = False,
         **kwargs,
     ) -> None:
         options = check_options('backbone.tam_cfg', tam_cfg)
@@ -123,3 +127,4 @@ class TANet(TemporalResNet):
             temporal_stages=temporal_stages,
             **kwargs,
         )
+        self.resize_segments = resize_segments

@@ -33,6 +33,8 @@ class TIN(TemporalResNet):
             ``num_groups``, ``reverse``, ``offset_scale``.
         temporal_stages: Indices of the stages with interlacing. Defaults to
             all.
+        resize_segments: Whether the checkpoint of a TIN for another number of frames
+            is resized, see :mod:`mmtemporal.checkpoints.segments`, instead of refused.
         **kwargs: See :class:`TemporalResNet`.
 
     Shape:
@@ -52,6 +54,7 @@ class TIN(TemporalResNet):
         shift_div: int = 4,
         tin_cfg: Optional[dict] = None,
         temporal_stages: Optional[Sequence[int]] = None,
+        resize_segments: bool = False,
         **kwargs,
     ) -> None:
         options = check_options('backbone.tin_cfg', tin_cfg)
@@ -72,3 +75,4 @@ class TIN(TemporalResNet):
             temporal_stages=temporal_stages,
             **kwargs,
         )
+        self.resize_segments = resize_segments
