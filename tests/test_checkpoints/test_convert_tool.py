@@ -128,7 +128,7 @@ def test_misfits_name_the_keys(src, dst, tmp_path):
     convert(src, dst, '--config', tmp_path / 'config.py')
     config(depth=34, num_segments=16)
     refuse(
-        r'176 \(.*\) missing; 48 \(.*\(32, 16\).*\) of another shape.*'
+        r'176 \(.*\) missing, 0 unexpected, 48 \(.*\(32, 16\).*\) mismatched.*'
         r'Set model.backbone.num_segments=8 \(now 16\), '
         r'model.backbone.depth=18 \(now 34\)',
         *(src, tmp_path / 'x.pth', '--config', tmp_path / 'config.py'),
@@ -141,7 +141,7 @@ def test_misfits_name_the_keys(src, dst, tmp_path):
     )
     small_config(tmp_path, dict(type='mmtemporal.TIN'))
     refuse(
-        'missing; .* without a place. Give a config whose model.backbone is',
+        r'missing, [1-9].* unexpected, .* Give a config whose model.backbone is',
         *(src, tmp_path / 'x.pth', '--config', tmp_path / 'config.py'),
     )
     # Without the classifier.
@@ -198,7 +198,7 @@ def test_starts_from_a_resnet(network, src, dst, tmp_path, capsys):
     torch.save({f'module.{k}': v for k, v in image.items()}, src)
     small_config(tmp_path, dict(type=f'mmtemporal.{network}'))
     config = tmp_path / 'config.py'
-    refuse('give by --config whose backbone shall start', src, dst, '--from', 'timm')
+    refuse('give by --config whose backbone it shall init', src, dst, '--from', 'timm')
     torch.manual_seed(1)
     convert(src, dst, '--config', config)
     out = re.sub(r'[\s│]+', ' ', capsys.readouterr().out)
@@ -236,7 +236,8 @@ def test_starts_from_a_convnext(layout, src, dst, tmp_path, capsys):
     config = tmp_path / 'config.py'
     refuse('--from zoo, but it is an image ConvNeXt of', src, dst, '--from', 'zoo')
     convert(src, dst, '--from', layout, '--config', config)
-    assert 'as the middle of three' in re.sub(r'[\s│]+', ' ', capsys.readouterr().out)
+    out = re.sub(r'[\s│]+', ' ', capsys.readouterr().out)
+    assert 'inflated 1 (downsample_layers.0.0.weight)' in out
     start = torch.load(dst)['state_dict']
     model = init_recognizer(Config.fromfile(config), device='cpu')
     load_checkpoint(model, str(dst))
@@ -251,9 +252,9 @@ def test_unfit_starts_are_refused(src, dst, tmp_path):
     torch.save(resnet18(), src)
     small_config(tmp_path, dict(type='mmtemporal.TANet', depth=34))
     arguments = (src, dst, '--config', tmp_path / 'config.py')
-    refuse('src.pth is no ResNet-34 in torchvision layout.*backbone.depth', *arguments)
+    refuse('src.pth has 8 residual .*depth=34.* has 16; set backbone.depth', *arguments)
     small_config(tmp_path, dict(type='mmtemporal.TAdaConvNeXt', arch='tiny'), 768)
-    refuse("src.pth is no ConvNeXt of backbone.arch='tiny'", *arguments)
+    refuse("src.pth does not fit this TAdaConvNeXt .arch='tiny'.* missing", *arguments)
     small_config(tmp_path, dict(type='mmaction.ResNetTSM'))
     refuse('model.backbone is a ResNetTSM, no network of mmtemporal', *arguments)
     names = tmp_path / 'names.txt'

@@ -188,10 +188,10 @@ def test_nothing_is_replaced_without_force(source, config, tmp_path):
     ('change', 'message'),
     [
         (lambda s: s.pop('cls_head.fc_cls.bias'), 'fc_cls.bias.* missing'),
-        (lambda s: s.update(extra=torch.ones(1)), 'extra.* without a place'),
+        (lambda s: s.update(extra=torch.ones(1)), 'extra.* unexpected'),
         (
             lambda s: s.update({'cls_head.fc_cls.bias': torch.ones(400)}),
-            r'fc_cls.bias \(400,\) instead of \(8,\).* of another shape',
+            r'fc_cls.bias \(400,\) instead of \(8,\).* mismatched',
         ),
         (
             lambda s: s['cls_head.fc_cls.bias'].fill_(float('nan')),

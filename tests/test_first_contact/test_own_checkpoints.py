@@ -103,8 +103,9 @@ def log(caplog):
 
 def assert_reported(log, kind):
     (report,) = (line for line in log.messages if ': loaded ' in line)
-    copied = '25 (diff_conv1.conv.weight' if kind == 'TDN' else '0, '
-    assert f'loaded 120 tensors, copied {copied}' in report
+    copied = 'copied 25 (diff_conv1.conv.weight'
+    assert 'loaded 120 tensors' in report
+    assert (copied in report) == ('copied' in report) == (kind == 'TDN')
     assert re.search(r'newly initialised [1-9]\d+ \(', report)
 
 
@@ -239,7 +240,10 @@ def test_other_depths_are_refused(kind, own, tmp_path):
     save(build(dict(OWN[own], depth=34)), file)
     for depth, match in (
         (18, '16 residual blocks.*depth=18.*has 8; set backbone.depth'),
-        (50, r'not fit this \w+ \(depth=50\).*missing.*mismatched; set backbone.depth'),
+        (
+            50,
+            r'not fit this \w+ \(depth=50, .*missing.*mismatched; set .*backbone.depth',
+        ),
     ):
         model = target(kind, depth=depth)
         with pytest.raises(ValueError, match=match):
@@ -283,7 +287,7 @@ def test_other_temporal_networks_are_refused(kind, other, tmp_path):
     file = str(tmp_path / 'other.pth')
     state = build(OTHERS[other]).state_dict()
     torch.save(dict(state_dict=state), file)
-    match = rf'is not of a {kind} .* unexpected; set backbone.type'
+    match = rf'not fit this {kind} .* unexpected, .*; set backbone.type'
     model = target(kind)
     with pytest.raises(ValueError, match=match) as error:
         load_checkpoint(model, file)
@@ -345,7 +349,8 @@ def test_conversion_skips_another_classifier(tmp_path, capsys):
     src, dst = str(tmp_path / 'own.pth'), str(tmp_path / 'new.pth')
     save(build(OWN['TSN'], num_classes=7), src)
     main([src, dst, '--from', 'mmaction2', '--config', write_config('TIN', tmp_path)])
-    assert 'skipped 2 (cls_head.fc_cls' in capsys.readouterr().out
+    out = re.sub(r'[\s│]+', ' ', capsys.readouterr().out)
+    assert 'classifier skipped: 0 missing, 0 unexpected, 2 (cls_head.fc_cls' in out
     assert not any('cls_head' in name for name in torch.load(dst)['state_dict'])
 
 
@@ -379,7 +384,7 @@ def test_files_that_hold_nothing_for_the_backbone_are_refused(kind):
         other = MODELS.build(dict(type='SwinTransformer3D', arch='tiny'))
         resnet = MODELS.build(dict(type='ResNet', depth=18)).state_dict()
     other = {f'backbone.{name}': value for name, value in other.state_dict().items()}
-    with pytest.raises(ValueError, match='whose backbone is no|not of this Temporal'):
+    with pytest.raises(ValueError, match='whose backbone is no'):
         load_state_dict(model, other)
     with pytest.raises(ValueError, match='no tensor of model.backbone.*pretrained'):
         load_state_dict(model, resnet)
