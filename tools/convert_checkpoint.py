@@ -151,7 +151,7 @@ def convert_trained(
         if not report.resized:
             raise ValueError(
                 f'no tensor of {conversion.format.name} has to be resized for '
-                f'--num-segments {args.num_segments}; set backbone.num_segments'
+                f'--num-segments {args.num_segments}; leave it out'
             )
     add_report(table, report)
     for new, old in conversion.old_names.items():
