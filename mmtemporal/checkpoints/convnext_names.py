@@ -48,26 +48,17 @@ def facebook_name(name: str) -> str:
     return name
 
 
-def as_facebook(tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]:
-    """Return the tensors of an image ConvNeXt by the names of Facebook's release.
+class ImageConvNeXt(ImageNetwork):
+    """A ConvNeXt of image files, whose stem has no time."""
 
-    Returns:
-        The tensors, or None if the stem is not that of an image network.
-    """
-    renamed = {facebook_name(name): tensor for name, tensor in tensors.items()}
-    stem = renamed.get(_STEM)
-    return renamed if stem is not None and stem.dim() == 4 else None
+    name = 'ConvNeXt'
+    stage = r'(?:stages|downsample_layers)\.(\d)\.'
+    first_stage = 0
+    stems = ('downsample_layers.0.0.weight',)
+    classifier = ('head.', 'norm.')
+    size = 'arch'
 
-
-_STEM = 'downsample_layers.0.0.weight'
-CONVNEXT = ImageNetwork(
-    name='ConvNeXt',
-    rename=as_facebook,
-    stage=r'(?:stages|downsample_layers)\.(\d)\.',
-    block=r'stages\.\d\.\d+\.',
-    first_stage=0,
-    stems=(_STEM,),
-    classifier=('head.', 'norm.'),
-    size='arch',
-    temporal_is_optional=False,
-)
+    def find(self, tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]:
+        renamed = {facebook_name(name): tensor for name, tensor in tensors.items()}
+        stem = renamed.get(self.stems[0])
+        return renamed if stem is not None and stem.dim() == 4 else None

@@ -73,14 +73,16 @@ def as_torchvision(tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]
     return renamed if is_resnet else None
 
 
-RESNET = ImageNetwork(
-    name='ResNet',
-    rename=as_torchvision,
-    stage=r'layer(\d)\.',
-    block=r'layer\d\.\d+\.',
-    first_stage=1,
-    stems=('conv1.conv.weight', 'diff_conv1.conv.weight'),
-    classifier=('fc.',),
-    size='depth',
-    temporal_is_optional=True,
-)
+class ImageResNet(ImageNetwork):
+    """A ResNet, of image files or one that was trained on videos."""
+
+    name = 'ResNet'
+    stage = r'layer(\d)\.'
+    first_stage = 1
+    stems = ('conv1.conv.weight', 'diff_conv1.conv.weight')
+    classifier = ('fc.',)
+    size = 'depth'
+    temporal_is_optional = True
+
+    def find(self, tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]:
+        return as_torchvision(tensors)

@@ -1,9 +1,6 @@
 """Names of TIN's tensors: the authors' releases and the MMAction2 zoo."""
 
-import re
 from typing import Optional
-
-from torch import Tensor
 
 from .resnet_names import mmaction2_name, rename_classifier
 
@@ -41,22 +38,3 @@ def rename_official(name: str) -> Optional[str]:
 def is_zoo(name: str) -> bool:
     """Whether a name belongs to a TIN recognizer of MMAction2."""
     return name.startswith('backbone.') and '.net1.offset_net.' in name
-
-
-def tsm_to_tin(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename an MMAction2 TSM checkpoint to what MMAction2's own TIN loads.
-
-    That one would skip the first convolution of every block, because TSM wraps it
-    under another name; the TIN of this package loads TSMs as they are. The
-    interlacing itself is not in such a checkpoint and keeps its initial weights.
-
-    Args:
-        state_dict: The tensors of a TSM recognizer, by name.
-
-    Returns:
-        The same tensors under TIN's names.
-    """
-    return {
-        re.sub(r'(\.conv1\.conv)\.net\.', r'\1.net2.', name): value
-        for name, value in state_dict.items()
-    }

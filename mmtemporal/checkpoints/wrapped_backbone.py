@@ -6,84 +6,71 @@ from typing import Optional
 
 from torch import Tensor, nn
 
+from .image_network import ImageNetwork
+
 _PREFIX = 'host.'
-_TEMPORAL = ('.temporal.', '.routing.')
+_TEMPORAL = re.compile(r'.*\.(temporal|routing)\.')
 _NUMBER = re.compile(r'\.\d+(?=\.)')
 
 
-class WrappedBackbone:
-    """What the loader asks about the backbone that a ``TemporalAdapter`` wraps.
-
-    It answers as an :class:`~mmtemporal.checkpoints.image_network.ImageNetwork` does.
-    """
+class WrappedBackbone(ImageNetwork):
+    """The backbone that a ``TemporalAdapter`` wraps, of whatever family it is."""
 
     name = 'checkpoint of the wrapped backbone'
-    stems = ()
-    temporal_is_optional = False
-    keys = 'backbone.backbone, temporal, where and num_segments'
 
-    def find(
-        self, adapter: nn.Module, tensors: Mapping[str, Tensor]
-    ) -> Optional[dict[str, Tensor]]:
-        names = self.names(adapter, adapter.state_dict())
-        ours = set(names.values())
-        bare = {name.removeprefix(_PREFIX): name for name in tensors}
-        if any(_is_temporal(name) for name in bare.keys() - ours):
+    def __init__(self, adapter: nn.Module) -> None:
+        self.layers = tuple(f'{name}.' for name in adapter.temporal_layers())
+        super().__init__(adapter)
+        self.host = adapter.host
+        modules = dict(self.host.named_modules())
+        self.reshapes = any(x._load_state_dict_pre_hooks for x in modules.values())
+        self.adapted = {
+            f'{name}.weight'
+            for name, module in modules.items()
+            if not type(module)._load_from_state_dict.__module__.startswith('torch.')
+        }
+
+    def find(self, tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]:
+        ours = set(self.names.values())
+        bare = {name.removeprefix(_PREFIX): x for name, x in tensors.items()}
+        if any(_TEMPORAL.match(name) for name in bare.keys() - ours):
             return None
         # The convolutions of a TSM have further names.
         return {
-            name if name in ours else name.replace('.net.', '.'): tensors[old]
-            for name, old in bare.items()
+            name if name in ours else name.replace('.net.', '.'): x
+            for name, x in bare.items()
         }
 
-    def names(self, adapter: nn.Module, own: Iterable[str]) -> dict[str, Optional[str]]:
-        layers = tuple(f'{name}.' for name in adapter.temporal_layers())
-        return {
-            key: None if key.startswith(layers) else key.removeprefix(_PREFIX)
-            for key in own
-        }
+    def image_name(self, key: str) -> Optional[str]:
+        return None if key.startswith(self.layers) else key.removeprefix(_PREFIX)
 
-    def adapt(self, adapter: nn.Module, key: str, tensor: Tensor) -> Tensor:
+    def adapt(self, key: str, tensor: Tensor) -> Tensor:
         return tensor
 
-    def unexpected(
-        self, adapter: nn.Module, own: Iterable[str], names: Iterable[str]
-    ) -> list[str]:
-        """Return temporal layers and numbered blocks; others are of classifiers."""
-        kept = filter(None, self.names(adapter, own).values())
-        bare = [name.removeprefix(_PREFIX) for name in names]
-        ours, theirs = (
-            {name[: n.end()] for name in group for n in _NUMBER.finditer(name)}
-            for group in (kept, bare)
-        )
-        sequences = {block.rpartition('.')[0] for block in ours}
-        more = [b for b in theirs - ours if b.rpartition('.')[0] in sequences]
-        return [name for name in names if _is_temporal(name)] + sorted(more)
+    def must_fit(self, key: str) -> bool:
+        """Whether no module of the wrapped backbone reshapes what it loads."""
+        name = self.names[key]
+        return name is None or not (self.reshapes or name in self.adapted)
 
-    def blocks(self, adapter: nn.Module, names: Iterable[str]) -> set[str]:
-        return set()
-
-    def is_part(self, names: Iterable[str]) -> bool:
+    def is_part(self, tensors: Mapping[str, Tensor]) -> bool:
         return False
 
-    def fixed(self, adapter: nn.Module, own: Mapping[str, Tensor]) -> dict:
-        """Leave out tensors that modules of the wrapped backbone reshape themselves."""
-        if any(module._load_state_dict_pre_hooks for module in adapter.host.modules()):
-            names = self.names(adapter, own)
-            return {key: value for key, value in own.items() if names[key] is None}
-        adapted = {
-            f'{name}.weight'
-            for name, module in adapter.named_modules()
-            if not type(module)._load_from_state_dict.__module__.startswith('torch.')
-        }
-        return {key: value for key, value in own.items() if key not in adapted}
+    def unexpected(self, names: Iterable[str]) -> list[str]:
+        """Return temporal layers and numbered blocks; others are of classifiers."""
+        ours, theirs = (
+            {name[: n.end()] for name in group for n in _NUMBER.finditer(name)}
+            for group in (
+                filter(None, self.names.values()),
+                [name.removeprefix(_PREFIX) for name in names],
+            )
+        )
+        sequences = {block.rpartition('.')[0] for block in ours}
+        more = [x for x in theirs - ours if x.rpartition('.')[0] in sequences]
+        return [name for name in names if _TEMPORAL.match(name)] + sorted(more)
 
-    def settings(self, adapter: nn.Module) -> str:
-        return f'{type(adapter.host).__name__}, num_segments={adapter.num_segments}'
+    def settings(self) -> str:
+        segments = self.backbone.num_segments
+        return f'{type(self.host).__name__}, num_segments={segments}'
 
-
-def _is_temporal(name: str) -> bool:
-    return any(part in name for part in _TEMPORAL)
-
-
-WRAPPED_BACKBONE = WrappedBackbone()
+    def keys(self) -> str:
+        return 'backbone.backbone, temporal, where and num_segments'

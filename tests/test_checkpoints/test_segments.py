@@ -195,7 +195,7 @@ def test_without_the_request_the_way_out_is_named(kind, tmp_path):
     model = build(kind, 8)
     match = (
         'num_segments=8.*: 0 missing, 0 unexpected, .* mismatched; set .*'
-        'backbone.resize_segments=True or tools/convert_checkpoint.py --num-segments'
+        'num_segments=4 .now 8., or backbone.resize_segments=True or tools/conv'
     )
     with pytest.raises(ValueError, match=match):
         load_checkpoint(model, file)

@@ -239,10 +239,10 @@ def test_other_depths_are_refused(kind, own, tmp_path):
     file = str(tmp_path / 'own.pth')
     save(build(dict(OWN[own], depth=34)), file)
     for depth, match in (
-        (18, '16 residual blocks.*depth=18.*has 8; set backbone.depth'),
+        (18, r'depth=18.* unexpected, .*; set backbone.depth=34 \(now 18\)'),
         (
             50,
-            r'not fit this \w+ \(depth=50, .*missing.*mismatched; set .*backbone.depth',
+            r'not fit this \w+ \(depth=50, .*missing.*mismatched; .*depth=34 \(now 50',
         ),
     ):
         model = target(kind, depth=depth)

@@ -240,11 +240,14 @@ def test_unfit_image_files_are_refused(network, tmp_path):
     path.write_bytes(b'not a checkpoint')
     refused('cannot read backbone.pretrained=.*convnext.pth')
     image_file(path)
-    refused(r"has 5 residual .*arch='tiny'.* has 18; set backbone.arch", arch='tiny')
+    refused(r"arch='tiny'.*: 117 \(.* missing, .* 63 \(.* mismatched; set", arch='tiny')
     wide = dict(ARCHS[network], channels=(64, 128, 256, 512))
     refused(r'0 missing, 0 unexpected, 63 \(.*64, 3, .* mismatched; set', arch=wide)
     deep = dict(ARCHS[network], depths=(1, 1, 1, 1))
-    refused(r'has 5 residual .* has 4; set backbone.arch', arch=deep)
+    refused(
+        r'0 missing, 9 \(stages.2.1.dwconv.bias.* unexpected, 0 mism.*backbone.arch',
+        arch=deep,
+    )
     torch.save(build(network).state_dict(), path)
     refused(r'0 missing, \d+ \(.*unexpected, 0 mismatched.*backbone.init_cfg=')
 
@@ -321,7 +324,8 @@ def test_checkpoints_of_another_network_are_refused(network):
 
     deep = dict(ARCHS[network], depths=(1, 1, 3, 1))
     refused(
-        'has 6 residual blocks.*has 5; set backbone.arch', build(network, arch=deep)
+        r'0 missing, [1-9]\d* \(stages.2.2.* unexpected, .*set .*backbone.arch',
+        build(network, arch=deep),
     )
     wide = dict(ARCHS[network], channels=(64, 128, 256, 512))
     refused('mismatched; set .*backbone.arch', build(network, arch=wide))

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmtemporal.checkpoints.load import prepare_checkpoint
 from mmtemporal.checkpoints.report import summarise
-from mmtemporal.checkpoints.wrapped_backbone import WRAPPED_BACKBONE
+from mmtemporal.checkpoints.wrapped_backbone import WrappedBackbone
 from mmtemporal.checks import check_whole, is_list
 from mmtemporal.config_types import type_name
 from mmtemporal.models.frame_counts import (
@@ -102,7 +102,7 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
             another network.
     """
 
-    image_network = WRAPPED_BACKBONE
+    image_network = WrappedBackbone
 
     def __init__(
         self,

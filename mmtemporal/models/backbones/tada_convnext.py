@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from mmtemporal.checkpoints.convnext_names import CONVNEXT
+from mmtemporal.checkpoints.convnext_names import ImageConvNeXt
 from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
 from mmtemporal.checks import (
     are_whole,
@@ -51,7 +51,7 @@ _BASE = dict(depths=(3, 3, 27, 3), channels=(128, 256, 512, 1024))
 class _TAdaConvNeXt(TemporalBackbone, BaseModule):
     """What the two networks share: all but the block. See :class:`TAdaConvNeXt`."""
 
-    image_network = CONVNEXT
+    image_network = ImageConvNeXt
     arch_settings: dict
     block: type
     routing_type: str

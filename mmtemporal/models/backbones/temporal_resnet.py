@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
-from mmtemporal.checkpoints.resnet_names import RESNET, torchvision_name
+from mmtemporal.checkpoints.resnet_names import ImageResNet, torchvision_name
 from mmtemporal.checks import (
     are_whole,
     check_choice,
@@ -75,7 +75,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
             another network.
     """
 
-    image_network = RESNET
+    image_network = ImageResNet
 
     def __init__(
         self,
