@@ -67,12 +67,14 @@ def start_backbone(
         source: What they are called in messages.
 
     Raises:
-        ValueError: They do not fit, or the backbone is none of this package.
+        ValueError: They do not fit, or the backbone takes none of this package's
+            ``pretrained``.
     """
-    if not hasattr(backbone, 'image_network'):
+    if not (hasattr(backbone, 'image_network') and hasattr(backbone, 'pretrained')):
         raise ValueError(
-            f'model.backbone is a {type(backbone).__name__}, no network of mmtemporal; '
-            'to initialise another one needs no conversion'
+            f'model.backbone is a {type(backbone).__name__}, none of the networks of '
+            'mmtemporal that have backbone.pretrained; give it the file itself by '
+            'backbone.init_cfg'
         )
     rules = backbone.init_cfg or []
     rules = [rules] if isinstance(rules, Mapping) else rules

@@ -157,8 +157,8 @@ def test_misfits_name_the_keys(src, dst, tmp_path):
 def small_config(folder, backbone, in_channels=512):
     """Writes and returns the config of a recognizer, by default on a ResNet-18."""
     base = CONFIGS / '_base_/models/tanet_r50.py'
-    if 'ConvNeXt' not in backbone['type']:
-        backbone = dict(depth=18, **backbone) if 'depth' not in backbone else backbone
+    if not {'arch', 'backbone'} & backbone.keys():
+        backbone = {'depth': 18, **backbone}
     backbone = {'num_segments': 8, **backbone}
     head = dict(num_classes=10, in_channels=in_channels)
     (folder / 'config.py').write_text(
@@ -256,7 +256,10 @@ def test_unfit_starts_are_refused(src, dst, tmp_path):
     small_config(tmp_path, dict(type='mmtemporal.TAdaConvNeXt', arch='tiny'), 768)
     refuse("src.pth does not fit this TAdaConvNeXt .arch='tiny'.* missing", *arguments)
     small_config(tmp_path, dict(type='mmaction.ResNetTSM'))
-    refuse('model.backbone is a ResNetTSM, no network of mmtemporal', *arguments)
+    refuse('model.backbone is a ResNetTSM, none of the networks of mmt', *arguments)
+    wrapped = dict(backbone=dict(type='ResNet', depth=18), temporal=dict(type='TAM'))
+    small_config(tmp_path, dict(type='mmtemporal.TemporalAdapter', **wrapped))
+    refuse('is a TemporalAdapter, none .* by backbone.init_cfg', *arguments)
     names = tmp_path / 'names.txt'
     refuse('--class-order is for networks of', *arguments, '--class-order', names)
 
