@@ -120,12 +120,7 @@ class ImageNetwork:
             ValueError: They are of another network.
         """
         whole = not nested and any(name.startswith(_PREFIX) for name in tensors)
-        others = [name for name in tensors if whole and not name.startswith(_PREFIX)]
-        theirs = {
-            name.removeprefix(_PREFIX): tensor
-            for name, tensor in tensors.items()
-            if name not in others
-        }
+        theirs, others = _take_backbone(tensors) if whole else (dict(tensors), [])
         image = None if self.own.keys() == theirs.keys() else self.find(theirs)
         image_only = pretrained and not whole
         image_only &= getattr(self.backbone, 'torchvision_pretrain', True)
@@ -134,17 +129,9 @@ class ImageNetwork:
             placed, report = self._place_image_network(theirs)
         else:
             placed, report = self._place_own(theirs, pretrained)
-        if (whole or nested) and not self.own.keys() & placed.keys():
-            raise ValueError(
-                f'{source} is of a recognizer whose backbone is no {self.kind}: it has '
-                f'{summarise([*theirs])}; set backbone.type to that of the checkpoint'
-            )
-        if report.faults():
-            advice = self._advise(theirs, report, image_only)
-            raise ValueError(
-                f'{source} does not fit this {self.kind} ({self.settings()}): '
-                f'{report.faults()}; set {advice}'
-            )
+        is_other = (whole or nested) and not self.own.keys() & placed.keys()
+        if is_other or report.faults():
+            self._refuse(theirs, report, source, is_other, image_only)
         report.skipped += others
         return placed, report
 
@@ -189,7 +176,7 @@ class ImageNetwork:
         report.skipped = report.unexpected
         report.unexpected = self.unexpected(report.skipped)
         if self.is_part(tensors):
-            report.missing = report.unexpected = []
+            report.missing = report.unexpected = report.new = []
         return placed, report
 
     def _compare(self, placed: dict[str, Tensor], new: list[str]) -> Report:
@@ -200,7 +187,20 @@ class ImageNetwork:
         report.new = new
         return report
 
-    def _advise(self, theirs: dict, report: Report, image_only: bool) -> str:
+    def _refuse(
+        self,
+        theirs: dict,
+        report: Report,
+        source: str,
+        is_other: bool,
+        image_only: bool,
+    ) -> None:
+        """Raise a ValueError that says which keys of the config to change."""
+        if is_other:
+            raise ValueError(
+                f'{source} is of a recognizer whose backbone is no {self.kind}: it has '
+                f'{summarise([*theirs])}; set backbone.type to that of the checkpoint'
+            )
         advice = advise(self.own, theirs) or f'{self.keys()} to those of the checkpoint'
         if image_only:
             advice += (
@@ -213,4 +213,16 @@ class ImageNetwork:
                 ', or backbone.resize_segments=True or tools/convert_checkpoint.py '
                 '--num-segments for a checkpoint for another number of frames'
             )
-        return advice
+        raise ValueError(
+            f'{source} does not fit this {self.kind} ({self.settings()}): '
+            f'{report.faults()}; set {advice}'
+        )
+
+
+def _take_backbone(
+    tensors: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the tensors of the backbone of a recognizer, and the names of others."""
+    ours = [name for name in tensors if name.startswith(_PREFIX)]
+    theirs = {name.removeprefix(_PREFIX): tensors[name] for name in ours}
+    return theirs, [name for name in tensors if not name.startswith(_PREFIX)]

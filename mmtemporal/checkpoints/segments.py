@@ -74,9 +74,9 @@ def resize_segments(
         missing = [part for part in names if part not in tensors]
         if missing:
             raise ValueError(f'{name} cannot be resized without {missing[0]}')
-        values = [tensors[part].double() for part in names]
+        values = [tensors[part].cpu().double() for part in names]
         for part, value in zip(names, _resize(values, num_segments, count)):
-            tensors[part] = value.to(tensors[part].dtype)
+            tensors[part] = value.to(tensors[part])
         resized += names
     return resized
 
