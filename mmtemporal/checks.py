@@ -9,36 +9,43 @@ from mmtemporal.ops.tracing import is_symbolic
 
 
 def check_whole(
-    name: str, value: object, least: int = 1, most: Optional[int] = None
+    name: str,
+    value: object,
+    minimum: int = 1,
+    maximum: Optional[int] = None,
+    multiple: int = 1,
 ) -> None:
-    """Raises a ValueError if a value is no whole number within bounds.
+    """Raise a ValueError if a value is not an integer within bounds.
 
     Args:
         name: The key, as messages write it.
         value: What the config has there.
-        least: The least allowed.
-        most: The greatest allowed. None: any.
+        minimum: The minimum allowed.
+        maximum: The maximum allowed. None: any.
+        multiple: What it must be a multiple of.
     """
-    if not _is_whole(value, least, inf if most is None else most):
-        bounds = f'at least {least}' if most is None else f'{least} to {most}'
-        raise ValueError(f'got {name}={value!r}, expected {bounds}, a whole number')
+    limit = inf if maximum is None else maximum
+    if not _is_integer(value, minimum, limit) or value % multiple:
+        bounds = f'at least {minimum}' if maximum is None else f'{minimum} to {maximum}'
+        kind = 'an integer' if multiple == 1 else f'a multiple of {multiple}'
+        raise ValueError(f'got {name}={value!r}, expected {bounds}, {kind}')
 
 
 def check_odd(name: str, value: object) -> None:
-    """Raises a ValueError if a value is no odd number of 1 or more."""
-    if not _is_whole(value, 1) or value % 2 == 0:
+    """Raise a ValueError if a value is not an odd integer of 1 or more."""
+    if not _is_integer(value, 1) or value % 2 == 0:
         raise ValueError(f'{name} must be odd, got {value!r}')
 
 
-def check_number(name: str, value: object, least: float = -inf) -> None:
-    """Raises a ValueError if a value is no finite number of ``least`` or more."""
-    if not isinstance(value, Real) or not isfinite(value) or value < least:
-        bounds = '' if least == -inf else f' of at least {least}'
+def check_number(name: str, value: object, minimum: float = -inf) -> None:
+    """Raise a ValueError if a value is not a finite number of ``minimum`` or more."""
+    if not isinstance(value, Real) or not isfinite(value) or value < minimum:
+        bounds = '' if minimum == -inf else f' of at least {minimum}'
         raise ValueError(f'got {name}={value!r}, expected a number{bounds}')
 
 
 def check_numbers(name: str, values: object, length: int) -> None:
-    """Raises a ValueError if a value is no list of so many finite numbers."""
+    """Raise a ValueError if a value is not a list of so many finite numbers."""
     if not is_list(values) or len(values) != length:
         raise ValueError(f'got {name}={values!r}, expected {length} numbers')
     for value in values:
@@ -46,7 +53,7 @@ def check_numbers(name: str, values: object, length: int) -> None:
 
 
 def check_probability(name: str, value: object) -> None:
-    """Raises a ValueError if a value is not how often something may be dropped.
+    """Raise a ValueError if a value is not how often something may be dropped.
 
     What is always dropped cannot be made up for, so that is refused.
     """
@@ -55,14 +62,14 @@ def check_probability(name: str, value: object) -> None:
 
 
 def check_choice(name: str, value: object, choices: Iterable) -> None:
-    """Raises a ValueError if a value is none of those known."""
+    """Raise a ValueError if a value is none of those known."""
     choices = [*choices]
     if value not in choices:
         raise ValueError(f'{name}={value!r} is none of {choices}')
 
 
 def check_options(name: str, value: object) -> dict:
-    """Returns a dict of arguments, which is empty where there is None.
+    """Return a dict of arguments, which is empty where there is None.
 
     Raises:
         ValueError: The value is something else.
@@ -73,10 +80,10 @@ def check_options(name: str, value: object) -> dict:
 
 
 def check_stages(name: str, stages: object, num_stages: int) -> None:
-    """Raises a ValueError if a value is no list of indices of a network's stages."""
+    """Raise a ValueError if a value is not a list of indices of a network's stages."""
     if not is_list(stages):
         raise ValueError(f'got {name}={stages!r}, expected a list of stages')
-    if not all(_is_whole(stage, 0, num_stages - 1) for stage in stages):
+    if not all(_is_integer(stage, 0, num_stages - 1) for stage in stages):
         raise ValueError(
             f'{name} names a stage that is not there: got {stages!r}, the network has '
             f'num_stages={num_stages}, which are 0 to {num_stages - 1}'
@@ -84,7 +91,7 @@ def check_stages(name: str, stages: object, num_stages: int) -> None:
 
 
 def check_frames(num_frames: int, num_segments: int) -> None:
-    """Raises a ValueError if frames are no whole clips of ``num_segments``."""
+    """Raise a ValueError if frames are not complete clips of ``num_segments``."""
     if not is_symbolic(num_frames) and num_frames % num_segments:
         raise ValueError(
             f'got {num_frames} frames, not a multiple of num_segments={num_segments}'
@@ -92,18 +99,18 @@ def check_frames(num_frames: int, num_segments: int) -> None:
 
 
 def is_list(value: object) -> bool:
-    """Tells whether a value is a list, a tuple or a range, and no text."""
+    """Whether a value is a list, a tuple or a range, and not a text."""
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def are_whole(values: object, length: int, least: int = 1) -> bool:
-    """Tells whether a value is a list of so many whole numbers."""
+def are_whole(values: object, length: int, minimum: int = 1) -> bool:
+    """Whether a value is a list of so many integers."""
     return (
         is_list(values)
         and len(values) == length
-        and all(_is_whole(value, least) for value in values)
+        and all(_is_integer(value, minimum) for value in values)
     )
 
 
-def _is_whole(value: object, least: float, most: float = inf) -> bool:
-    return isinstance(value, Integral) and least <= value <= most
+def _is_integer(value: object, minimum: float, maximum: float = inf) -> bool:
+    return isinstance(value, Integral) and minimum <= value <= maximum

@@ -5,12 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+import venv
 import zipfile
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from mmaction.registry import MODELS
+from mmaction.utils import register_all_modules
+from mmengine import Config
 
 import mmtemporal
 from mmtemporal.datasets import make_motion_clips
@@ -18,6 +23,15 @@ from mmtemporal.datasets import make_motion_clips
 REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDERS = ('mmtemporal', 'configs', 'tools', 'requirements')
 FILES = ('setup.cfg', 'pyproject.toml', 'LICENSE', 'README.md', 'model-index.yml')
+# What sets up an environment for a checkout, and the scripts that do so.
+OF_A_CHECKOUT = {
+    'environment.sh',
+    'environment_plan.py',
+    'quickstart.sh',
+    'run_tests.sh',
+}
+TOOLS = {path.name for path in (REPOSITORY / 'tools').iterdir() if path.is_file()}
+SHIPPED = sorted(TOOLS - OF_A_CHECKOUT)
 
 
 def run_python(*arguments, **options):
@@ -43,7 +57,6 @@ def wheel(tmp_path_factory):
     for name in ('a.py', 'metafile.yml', 'README.md', '__pycache__/a.pyc'):
         (deep / name).touch()
     (deep / 'base.py').write_text('size = 7\n')
-    (copy / 'tools' / 'probe.sh').touch()
 
     target = tmp_path_factory.mktemp('wheel')
     options = ['--no-deps', '--no-build-isolation', '--no-index', '--quiet']
@@ -56,9 +69,7 @@ def test_files(wheel):
     names = set(wheel.namelist())
     for name in ('a.py', 'metafile.yml', 'README.md'):
         assert f'mmtemporal/.mim/configs/probe/deep/{name}' in names
-    assert 'mmtemporal/.mim/tools/probe.sh' in names
-    for name in ('environment.sh', 'train.py', 'test.py'):
-        assert f'mmtemporal/.mim/tools/{name}' in names
+    assert {'train.py', 'test.py'} < set(SHIPPED)
     assert 'mmtemporal/.mim/model-index.yml' in names
     assert 'mmtemporal/compat/imports.py' in names
     assert not [name for name in names if '__pycache__' in name]
@@ -69,13 +80,62 @@ def test_files(wheel):
 
 
 def test_nothing_is_left_out(wheel):
-    """No file of configs/ or tools/ has an ending that setup.cfg does not list."""
+    """No file of configs/ has an ending that setup.cfg does not list."""
     names = set(wheel.namelist())
-    for folder in ('configs', 'tools'):
-        for file in (REPOSITORY / folder).rglob('*'):
-            if file.is_file() and '__pycache__' not in file.parts:
-                inside = file.relative_to(REPOSITORY).as_posix()
-                assert f'mmtemporal/.mim/{inside}' in names
+    for file in (REPOSITORY / 'configs').rglob('*'):
+        if file.is_file() and '__pycache__' not in file.parts:
+            inside = file.relative_to(REPOSITORY).as_posix()
+            assert f'mmtemporal/.mim/{inside}' in names
+
+
+def test_tools_but_those_of_a_checkout(wheel):
+    folder = 'mmtemporal/.mim/tools/'
+    names = [name for name in wheel.namelist() if name.startswith(folder)]
+    assert sorted(name.removeprefix(folder) for name in names) == SHIPPED
+
+
+@pytest.fixture(scope='module')
+def packages(wheel, tmp_path_factory):
+    """An environment with the wheel, and without the sources; its site-packages."""
+    environment = tmp_path_factory.mktemp('environment')
+    venv.create(environment, with_pip=False, symlinks=True)
+    (packages,) = environment.glob('lib/python*/site-packages')
+    wheel.extractall(packages)
+    # Links in these folders, such as that of an editable installation, are not read.
+    others = [path for path in sys.path if path.endswith('-packages')]
+    (packages / 'others.pth').write_text('\n'.join(others))
+    return packages
+
+
+def run_tool(packages, tool, *arguments, **options):
+    python = packages.parents[2] / 'bin' / 'python'
+    command = [python, '-W', 'ignore', packages / 'mmtemporal/.mim/tools' / tool]
+    environ = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
+    options = dict(capture_output=True, text=True, env=environ, **options)
+    done = subprocess.run([*command, *arguments], **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize('tool', SHIPPED)
+def test_tools_of_a_wheel_answer(packages, tmp_path, tool):
+    assert f'usage: {tool}' in run_tool(packages, tool, '--help', cwd=tmp_path)
+
+
+def test_tools_of_a_wheel_work(packages, tmp_path):
+    """In an empty folder, with a config of the wheel."""
+    clips = ('make_motion_clips.py', 'clips', '--train=16', '--val=8')
+    run_tool(packages, *clips, cwd=tmp_path)
+    assert len(list((tmp_path / 'clips').rglob('*.mp4'))) == 24
+    configs = packages / 'mmtemporal/.mim/configs/recognition/tin'
+    (config,) = configs.glob('*motionclips*')
+    register_all_modules()
+    state_dict = MODELS.build(Config.fromfile(config).model).state_dict()
+    torch.save(dict(state_dict=state_dict), tmp_path / 'a.pth')
+    convert = ('convert_checkpoint.py', 'a.pth', 'b.pth', '--config', config)
+    run_tool(packages, *convert, cwd=tmp_path)
+    converted = torch.load(tmp_path / 'b.pth')['state_dict']
+    assert converted.keys() == state_dict.keys()
 
 
 def test_metadata(wheel):

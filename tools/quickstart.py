@@ -206,7 +206,9 @@ def print_next(args: argparse.Namespace) -> None:
     print(f'Checkpoints and logs are in {args.work_dir}. Next, in {Path.cwd()}:')
     for purpose, command in commands.items():
         print(f'  # {purpose}\n  {shlex.join(map(str, (python, *command)))}')
-    print(f'{short(ROOT / "docs/fine_tune.md")} says how to train on your own videos.')
+    guide = ROOT / 'docs' / 'fine_tune.md'
+    if guide.exists():  # a wheel has no pages
+        print(f'{short(guide)} says how to train on your own videos.')
 
 
 def main() -> None:

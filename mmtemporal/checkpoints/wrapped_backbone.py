@@ -33,7 +33,8 @@ class WrappedBackbone(ImageNetwork):
     def find(self, tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]:
         ours = set(self.names.values())
         bare = {name.removeprefix(_PREFIX): x for name, x in tensors.items()}
-        if any(_TEMPORAL.match(name) for name in bare.keys() - ours):
+        temporal = {key for key, name in self.names.items() if name is None}
+        if temporal & tensors.keys() or any(map(_TEMPORAL.match, bare.keys() - ours)):
             return None
         # The convolutions of a TSM have further names.
         return {

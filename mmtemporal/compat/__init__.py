@@ -15,7 +15,6 @@ from .imports import (
     allow_newer_mmcv,
     disable_multimodal_without_timm,
     restore_find_loader,
-    silence_mmcv_lite,
     stub_drn,
 )
 from .transforms import widen_hue
@@ -33,7 +32,6 @@ __all__ = [
     'read_urls_safely',
     'restore_find_loader',
     'restore_trapz',
-    'silence_mmcv_lite',
     'stub_drn',
     'widen_hue',
     'wrap_ddp_on_cpu',
@@ -51,7 +49,6 @@ def apply():
     alias_importlib_metadata()  # first: mmaction.utils.dependency needs it
     stub_drn()
     disable_multimodal_without_timm()
-    silence_mmcv_lite()
     add_config_scope()
     restore_trapz()
     widen_hue()

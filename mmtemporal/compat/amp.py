@@ -7,12 +7,9 @@ from mmengine.device import get_device
 from mmengine.utils import apply_to
 
 
-def _disabled_scaler(**kwargs):
-    """Build a gradient scaler that does nothing, as bfloat16 needs none."""
-    kwargs['enabled'] = False
-    if hasattr(torch.amp, 'GradScaler'):  # torch 2.3
-        return torch.amp.GradScaler('cpu', **kwargs)
-    return torch.cuda.amp.GradScaler(**kwargs)
+def _say_yes():
+    """Stand in for the question whether there is a CUDA device."""
+    return True
 
 
 def allow_amp_on_cpu():
@@ -20,18 +17,16 @@ def allow_amp_on_cpu():
 
     Symptom: ``AmpOptimizerWrapper is only available training on gpu``.
     Cause: an assertion in its constructor; the autocast context it opens knows the
-    CPU.
-    Acts when: mmengine finds no accelerator. The scaler is replaced as well because
-    the stock one warns about the missing CUDA device each time.
+    CPU, and the gradient scaler of torch turns itself off, as bfloat16 needs none.
+    Acts when: mmengine finds no accelerator.
     """
     if get_device() != 'cpu':
         return False
     from mmengine.optim.optimizer import amp_optimizer_wrapper
 
-    if amp_optimizer_wrapper.GradScaler is _disabled_scaler:
+    if amp_optimizer_wrapper.is_cuda_available is _say_yes:
         return False
-    amp_optimizer_wrapper.is_cuda_available = lambda: True
-    amp_optimizer_wrapper.GradScaler = _disabled_scaler
+    amp_optimizer_wrapper.is_cuda_available = _say_yes
     return True
 
 

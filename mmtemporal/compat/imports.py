@@ -2,17 +2,17 @@
 
 import functools
 import importlib.metadata
-import pkgutil
 import sys
 import warnings
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import PathFinder
 from importlib.util import find_spec, spec_from_loader
 from pathlib import Path
+from types import SimpleNamespace
 
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils import digit_version
+from mmengine.utils.dl_utils import misc
 
 DRN_PACKAGE = 'mmaction.models.localizers.drn'
 # mmcv of which mmaction2 was run, beyond the bound that it checks.
@@ -25,11 +25,11 @@ def restore_find_loader():
     Symptom: ``module 'pkgutil' has no attribute 'find_loader'`` from the runner.
     Cause: mmengine asks by a function that Python 3.14 removed whether the module is
     there, and looks at nothing else in the answer.
-    Acts when: the function is missing.
+    Acts when: the function is missing. The standard library is left as it is.
     """
-    if hasattr(pkgutil, 'find_loader'):
+    if hasattr(misc.pkgutil, 'find_loader'):
         return False
-    pkgutil.find_loader = find_spec
+    misc.pkgutil = SimpleNamespace(find_loader=find_spec)
     return True
 
 
@@ -175,24 +175,6 @@ def disable_multimodal_without_timm():
         return False
     dependency.WITH_MULTIMODAL = False
     return True
-
-
-def silence_mmcv_lite():
-    """Hide a warning about an operator that mmcv-lite leaves out on purpose.
-
-    Symptom: "Fail to import ``MultiScaleDeformableAttention``" at each start.
-    Cause: mmcv warns whenever its compiled operators are absent; nothing here uses
-    that one.
-    Acts when: mmcv has no compiled operators.
-    """
-    mmcv = find_spec('mmcv').submodule_search_locations
-    if PathFinder.find_spec('mmcv._ext', mmcv) is not None:
-        return False
-    before = list(warnings.filters)
-    warnings.filterwarnings(
-        'ignore', message='Fail to import ``MultiScaleDeformableAttention``'
-    )
-    return warnings.filters != before
 
 
 def add_config_scope():

@@ -12,9 +12,6 @@ from mmengine.dataset import BaseDataset, ClassBalancedDataset, RepeatDataset
 
 from .list_errors import name_list_errors
 
-# Here, because data sets are built, and fail, ahead of every event of a hook.
-name_list_errors()
-
 _BYTE_ORDER_MARK = '\ufeff'
 
 
@@ -64,6 +61,10 @@ def find_mistakes(
 
     What has no label in this form, such as the boxes of AVA, is not looked at.
 
+    From now on lists that the stock data sets cannot read are named, see
+    :func:`~mmtemporal.datasets.list_errors.name_list_errors`; so is that of this one if
+    it was built with ``lazy_init``.
+
     Args:
         dataset: A data set without wrappers.
         num_classes: Number of classes. None: any label but a negative one is right.
@@ -71,6 +72,7 @@ def find_mistakes(
         files: Whether to look for the videos, or folders of frames, of stock data
             sets for these. Each folder is listed once.
     """
+    name_list_errors()
     # The class itself, because some data sets do more when they are asked.
     infos = [BaseDataset.get_data_info(dataset, i) for i in range(len(dataset))]
     infos = {i: info for i, info in enumerate(infos) if 'label' in info}

@@ -11,6 +11,8 @@ from typing import Optional, Union
 import numpy as np
 from mmengine.utils import track_parallel_progress, track_progress
 
+from mmtemporal.checks import check_whole
+
 from .motion_drawing import CLASS_NAMES, draw_motion_clip
 from .video_writing import CODEC, write_video
 
@@ -62,14 +64,13 @@ def make_motion_clips(
         The resolved path of the folder.
 
     Raises:
-        TypeError: If a number is not an integer.
-        ValueError: If a number is out of its range.
+        ValueError: If a number is not an integer, or out of its range.
         FileExistsError: If the folder holds something else than the set asked for.
         RuntimeError: If this build of OpenCV cannot write the videos.
         OSError: If a written video is incomplete, as on a full disk.
     """
     manifest = _make_manifest(num_train, num_val, size, num_frames, seed)
-    _check_integer('num_workers', num_workers, 1)
+    check_whole('num_workers', num_workers)
     root = Path(root).expanduser().resolve()
     if _holds(root, manifest, overwrite):
         return root
@@ -105,28 +106,17 @@ def draw_clip(
     return draw_motion_clip(rng, label, size, num_frames), label
 
 
-def _check_integer(
-    name: str, value: int, low: int, high: Optional[int] = None, multiple: int = 1
-) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f'got {name}={value!r}, expected an integer')
-    if value < low or (high is not None and value > high) or value % multiple:
-        upper = '' if high is None else f' and at most {high}'
-        step = '' if multiple == 1 else f', a multiple of {multiple}'
-        raise ValueError(f'got {name}={value}, expected at least {low}{upper}{step}')
-
-
 def _make_manifest(
     num_train: int, num_val: int, size: int, num_frames: int, seed: int
 ) -> dict:
     """Check the arguments that decide the contents, and collect them."""
     classes = len(CLASS_NAMES)
-    _check_integer('num_train', num_train, classes, multiple=classes)
-    _check_integer('num_val', num_val, classes, multiple=classes)
+    check_whole('num_train', num_train, classes, multiple=classes)
+    check_whole('num_val', num_val, classes, multiple=classes)
     # OpenCV's writer drops the last row and column of an odd-sized frame.
-    _check_integer('size', size, 32, 512, multiple=2)
-    _check_integer('num_frames', num_frames, 8)
-    _check_integer('seed', seed, 0)
+    check_whole('size', size, 32, 512, multiple=2)
+    check_whole('num_frames', num_frames, 8)
+    check_whole('seed', seed, 0)
     return dict(
         data_set='mmtemporal motion clips',
         generator_version=GENERATOR_VERSION,

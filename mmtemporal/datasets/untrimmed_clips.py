@@ -10,12 +10,9 @@ from typing import NamedTuple, Union
 import numpy as np
 from mmengine.utils import track_parallel_progress, track_progress
 
-from .motion_clips import (
-    MANIFEST_NAME,
-    SPLITS,
-    _check_integer,
-    _hidden_sibling,
-)
+from mmtemporal.checks import check_whole
+
+from .motion_clips import MANIFEST_NAME, SPLITS, _hidden_sibling
 from .motion_drawing import CLASS_NAMES, draw_motion_clip
 from .video_writing import CODEC, FRAMES_PER_SECOND, write_video
 
@@ -68,18 +65,17 @@ def make_untrimmed_clips(
         The resolved path of the folder.
 
     Raises:
-        TypeError: If a number is not an integer.
-        ValueError: If a number is out of its range.
+        ValueError: If a number is not an integer, or out of its range.
         FileExistsError: If the folder holds something else than the set asked for.
         RuntimeError: If this build of OpenCV cannot write the videos.
         OSError: If a written video is incomplete, as on a full disk.
     """
-    _check_integer('num_train', num_train, 1)
-    _check_integer('num_val', num_val, 1)
+    check_whole('num_train', num_train)
+    check_whole('num_val', num_val)
     # OpenCV's writer drops the last row and column of an odd-sized frame.
-    _check_integer('size', size, 32, 512, multiple=2)
-    _check_integer('seed', seed, 0)
-    _check_integer('num_workers', num_workers, 1)
+    check_whole('size', size, 32, 512, multiple=2)
+    check_whole('seed', seed, 0)
+    check_whole('num_workers', num_workers)
     manifest = dict(
         data_set='mmtemporal untrimmed clips',
         generator_version=GENERATOR_VERSION,

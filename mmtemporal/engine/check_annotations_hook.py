@@ -19,6 +19,7 @@ from mmtemporal.datasets.annotations import (
     get_parts,
     get_place,
 )
+from mmtemporal.datasets.list_errors import name_list_errors
 from mmtemporal.registry import HOOKS
 
 
@@ -103,6 +104,8 @@ class CheckAnnotationsHook(Hook):
     def __init__(
         self, training: str = 'stop', files: bool = True, num_named: int = 10
     ) -> None:
+        # Data sets are built, and fail, ahead of every event of a hook.
+        name_list_errors()
         check_choice('CheckAnnotationsHook.training', training, ('stop', 'skip'))
         check_whole('CheckAnnotationsHook.num_named', num_named)
         self.training = training

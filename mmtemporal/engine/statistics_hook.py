@@ -9,8 +9,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmtemporal.models.layers.temporal_layer import temporal_layers
 from mmtemporal.registry import HOOKS
-from mmtemporal.visualization.recording import Record, has_layers, record
+from mmtemporal.visualization.recording import Record, record
 
 
 @HOOKS.register_module()
@@ -28,12 +29,13 @@ class TemporalStatisticsHook(Hook):
     - LongTermTDM: ``gate_mean`` and ``gate_std``, of means over space; and for TDN
       ``difference_mean``, of the sizes of differences within windows
     - TAdaConv: ``calibration_mean`` and ``calibration_std``
+    - a layer of your own: ``NAME_mean`` and ``NAME_std`` of whatever else it records
 
-    Means and deviations are over the clips of the batch, channels and frames. Only
-    the iterations that are logged have forward hooks at the layers; others cost
-    nothing. In distributed training it is the batch of the first process.
+    Means and deviations are over the clips of the batch, channels and frames. Layers
+    record only in the iterations that are logged; others cost nothing. In distributed
+    training it is the batch of the first process.
 
-    A compiled model (``compile=True``) runs none of the hooks: then a warning is
+    A compiled model (``compile=True``) records nothing: then a warning is
     logged, and nothing else.
 
     ::
@@ -54,18 +56,19 @@ class TemporalStatisticsHook(Hook):
         self.enabled = False
 
     def before_train(self, runner: Runner) -> None:
-        if not has_layers(runner.model):
+        layers = [layer for _, layer in temporal_layers(runner.model)]
+        if not any(_is_logged(name) for layer in layers for name in layer.records):
             raise ValueError(
-                'TemporalStatisticsHook found nothing to log: the model has no TAM, '
-                'TemporalInterlace, LongTermTDM or TAdaConv; remove it from '
+                'TemporalStatisticsHook found nothing to log: the model has no '
+                'temporal layer that computes anything from the clip; remove it from '
                 'custom_hooks'
             )
         self.enabled = is_main_process()
         if self.enabled and runner.cfg.get('compile'):
             self.enabled = False
             runner.logger.warning(
-                'TemporalStatisticsHook logs nothing, because a compiled model runs no '
-                'forward hooks; set compile=False'
+                'TemporalStatisticsHook logs nothing, because a compiled model records '
+                'nothing; set compile=False'
             )
 
     def before_train_iter(self, runner: Runner, *args, **kwargs) -> None:
@@ -82,12 +85,13 @@ class TemporalStatisticsHook(Hook):
 
 
 def summarise(records: list[Record]) -> dict[str, float]:
-    """Returns the scalars of all layers, by their tags."""
+    """Return the scalars of all layers, by their tags."""
     scalars = {}
     for entry in records:
         for name, value in entry.values.items():
-            if name in _MEASURES:
-                for tag, scalar in _MEASURES[name](value.float()).items():
+            if _is_logged(name):
+                measure = _MEASURES.get(name) or _mean_and_std(name)
+                for tag, scalar in measure(value.float()).items():
                     scalars[f'temporal/{entry.name}/{tag}'] = scalar
     # At once, so that a GPU is waited for a single time.
     return dict(zip(scalars, torch.stack([*scalars.values()]).tolist()))
@@ -119,13 +123,15 @@ def _mean_and_std(name: str):
     return lambda value: {f'{name}_mean': value.mean(), f'{name}_std': value.std()}
 
 
-# By the names of the values, see ``record``.
+def _is_logged(name: str) -> bool:
+    """Whether a value has scalars, and is not for figures alone."""
+    return name not in ('gate_map', 'matrix')
+
+
+# By the names of the values, see ``record``. Of others, mean and deviation are logged.
 _MEASURES = {
     'kernel': _measure_kernel,
-    'importance': _mean_and_std('importance'),
     'offset': _measure_offset,
     'weight': _measure_weight,
-    'gate': _mean_and_std('gate'),
     'difference': lambda value: {'difference_mean': value.abs().mean()},
-    'calibration': _mean_and_std('calibration'),
 }

@@ -1,13 +1,7 @@
 """Taking a trained network elsewhere."""
 
 from .changes import change_frames, change_size
-from .clip_scores import (
-    ClipScores,
-    averages_features,
-    check_rows,
-    random_views,
-    split_views,
-)
+from .clip_scores import ClipScores, split_views
 from .files import FORMATS
 from .variants import VARIANTS
 from .view import View, view_of
@@ -17,11 +11,8 @@ __all__ = [
     'VARIANTS',
     'ClipScores',
     'View',
-    'averages_features',
     'change_frames',
     'change_size',
-    'check_rows',
-    'random_views',
     'split_views',
     'view_of',
 ]

@@ -17,13 +17,7 @@ from mmaction.models.recognizers import (
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
-from mmtemporal.models.layers import (
-    TAM,
-    LongTermTDM,
-    TAdaConv2d,
-    TemporalInterlace,
-    TemporalShift,
-)
+from mmtemporal.models.layers.temporal_layer import temporal_layers
 from mmtemporal.ops.tracing import is_symbolic
 
 _KEYS = 'num_clips in the sampler, backbone.num_segments and cls_head.num_segments'
@@ -146,8 +140,7 @@ def clip_length(backbone: nn.Module) -> Optional[int]:
     """
     if isinstance(backbone, TemporalBackbone):
         return backbone.num_segments
-    layers = (LongTermTDM, TAdaConv2d, TAM, TemporalInterlace, TemporalShift)
-    found = {m.num_segments for m in backbone.modules() if isinstance(m, layers)}
+    found = {layer.num_segments for _, layer in temporal_layers(backbone)} - {None}
     return found.pop() if len(found) == 1 else None
 
 

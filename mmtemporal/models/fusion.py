@@ -4,11 +4,9 @@ from copy import deepcopy
 
 from mmcv.cnn import ConvModule, fuse_conv_bn
 from torch import nn
-from torch.nn.utils import fuse_conv_bn_eval
 
 from .adapter import TemporalAdapter
-from .backbones.tada2d import TAdaConvModule
-from .layers import InterlacedConv
+from .layers import TemporalLayer
 
 
 def fuse_for_inference(model: nn.Module) -> nn.Module:
@@ -30,12 +28,13 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
     model = deepcopy(model)
     model.eval()  # MMAction2's ResNet returns nothing here
     for module in list(model.modules()):
-        if isinstance(module, ConvModule) and isinstance(module.conv, InterlacedConv):
-            inner = module.conv
-            inner.net2 = fuse_conv_bn_eval(inner.net2, module.norm)
-            setattr(module, module.norm_name, nn.Identity())
+        if isinstance(module, ConvModule) and isinstance(module.conv, TemporalLayer):
+            if module.with_norm:
+                module.conv = module.conv.fold(module.norm)
+                setattr(module, module.norm_name, nn.Identity())
+            continue
         for name, child in module.named_children():
-            if isinstance(child, TAdaConvModule):
+            if isinstance(child, TemporalLayer):
                 setattr(module, name, child.fold())
             elif isinstance(child, nn.Conv2d) and child._forward_hooks:
                 # A temporal layer is between it and the batch norm.

@@ -1,8 +1,17 @@
 """Tensor operations: tensors and sizes in, tensors out. Only torch is imported."""
 
 from .autocast import without_autocast
+from .band import fill_band
+from .clips import split_clips
 from .recompute import recompute
 from .temporal_mix import temporal_mix
 from .tracing import is_traced
 
-__all__ = ['is_traced', 'recompute', 'temporal_mix', 'without_autocast']
+__all__ = [
+    'fill_band',
+    'is_traced',
+    'recompute',
+    'split_clips',
+    'temporal_mix',
+    'without_autocast',
+]

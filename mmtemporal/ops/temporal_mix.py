@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .autocast import without_autocast
+from .band import cut_band, transpose_band
 from .temporal_mix_triton import is_available as has_kernels
 from .tracing import is_traced
 
@@ -104,8 +105,8 @@ def mix_taps_reference(frames: Tensor, taps: Tensor) -> Tensor:
 class _MixTaps(torch.autograd.Function):
     """Mixing by shifted multiply-adds, which keeps nothing but its inputs.
 
-    Of the formulations that ``tools/benchmark_mix.py`` compares it is the fastest on
-    CPUs, but for a single clip of large maps and for maps of a few pixels. GPUs have
+    Of the formulations that ``benchmarks/temporal_mix.py`` compares it is the fastest
+    on CPUs, but for a single clip of large maps and for maps of a few pixels. GPUs have
     kernels.
     """
 
@@ -141,7 +142,7 @@ class _MixTaps(torch.autograd.Function):
         frames, taps = ctx.saved_tensors
         k, m = taps.size(1), taps.size(3)
         return (
-            _MixTaps.apply(grad, _adjoint_taps(taps))
+            _MixTaps.apply(grad, transpose_band(taps))
             if ctx.needs_input_grad[0]
             else None,
             _CorrelateTaps.apply(grad[:, :, :m], frames[:, :, :m], k)
@@ -169,7 +170,7 @@ class _CorrelateTaps(torch.autograd.Function):
         if has_kernels(left):
             return torch.ops.mmtemporal.correlate_taps(left, right, num_taps)
         if _is_planar(left) and _is_planar(right) and _is_large(left):
-            return _matrix_to_taps(_inner_products(left, right), num_taps)
+            return cut_band(_inner_products(left, right), num_taps)
         n, t, c = left.shape[:3]
         taps = left.new_zeros(n, num_taps, t, c)
         for i in range(num_taps):
@@ -188,25 +189,11 @@ class _CorrelateTaps(torch.autograd.Function):
         left, right = ctx.saved_tensors
         return (
             _MixTaps.apply(right, grad) if ctx.needs_input_grad[0] else None,
-            _MixTaps.apply(left, _adjoint_taps(grad))
+            _MixTaps.apply(left, transpose_band(grad))
             if ctx.needs_input_grad[1]
             else None,
             None,
         )
-
-
-def _adjoint_taps(taps: Tensor) -> Tensor:
-    """Returns the taps of the transposed matrix."""
-    k, t = taps.shape[1:3]
-    padded = F.pad(taps, (0, 0, k // 2, k // 2))
-    return torch.stack([padded[:, k - 1 - i, i : i + t] for i in range(k)], 1)
-
-
-def _matrix_to_taps(matrix: Tensor, num_taps: int) -> Tensor:
-    """Cuts the band out of (n, c, t, t): (n, num_taps, t, c)."""
-    padded = F.pad(matrix, (num_taps // 2, num_taps // 2))
-    band = [padded.diagonal(i, -2, -1) for i in range(num_taps)]
-    return torch.stack(band, 1).transpose(2, 3)
 
 
 def _inner_products(left: Tensor, right: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ from typing import NamedTuple, Optional
 import torch
 from torch import Tensor
 
+from .band import transpose_band
+
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -224,12 +226,10 @@ def _keep_mix(ctx, inputs: tuple, output: Tensor) -> None:
 
 
 def _differentiate_mix(ctx, grad: Tensor) -> tuple:
-    from .temporal_mix import _adjoint_taps  # not on top: it imports this file
-
     frames, taps = ctx.saved_tensors
     ops = torch.ops.mmtemporal
     return (
-        ops.mix_taps(grad, _adjoint_taps(taps)) if ctx.needs_input_grad[0] else None,
+        ops.mix_taps(grad, transpose_band(taps)) if ctx.needs_input_grad[0] else None,
         ops.correlate_taps(grad, frames, taps.size(1))
         if ctx.needs_input_grad[1]
         else None,
@@ -241,13 +241,11 @@ def _keep_correlate(ctx, inputs: tuple, output: Tensor) -> None:
 
 
 def _differentiate_correlate(ctx, grad: Tensor) -> tuple:
-    from .temporal_mix import _adjoint_taps
-
     left, right = ctx.saved_tensors
     mix = torch.ops.mmtemporal.mix_taps
     return (
         mix(right, grad) if ctx.needs_input_grad[0] else None,
-        mix(left, _adjoint_taps(grad)) if ctx.needs_input_grad[1] else None,
+        mix(left, transpose_band(grad)) if ctx.needs_input_grad[1] else None,
         None,
     )
 

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from mmtemporal.datasets.read_video import read_video
 from mmtemporal.models.frame_counts import clip_length
+from mmtemporal.models.layers.temporal_layer import temporal_layers
 
-from .recording import Record, find, has_layers, record
+from .recording import Record, find, record
 
 
 @dataclass
@@ -49,13 +50,12 @@ def look_at(
     Raises:
         ValueError: The video cannot be read, or the network has no temporal layers.
     """
-    if not has_layers(model, mixing=True):
+    if not any(layer.records for _, layer in temporal_layers(model)):
         raise ValueError(
-            'the model has no layer that can be drawn: no TAM, TemporalInterlace, '
-            'LongTermTDM, TemporalShift or TAdaConv'
+            'the model has no layer that can be drawn, as no temporal layer is in it'
         )
     data, frames, views = _read(model, video)
-    with torch.no_grad(), record(model, mixing=True) as records:
+    with torch.no_grad(), record(model) as records:
         (result,) = model.test_step(data)
     label = int(result.pred_score.argmax())
     name = class_names[label] if class_names else f'class {label}'
@@ -64,7 +64,6 @@ def look_at(
 
 def collect(
     clips: list[Clip],
-    kind: str,
     value: str,
     layers: Optional[list[str]] = None,
     stages: Optional[int] = None,
@@ -73,17 +72,21 @@ def collect(
 
     Args:
         clips: The clips, seen by the same model.
-        kind: Kind of the records.
         value: Name of the value.
         layers: See :func:`~mmtemporal.visualization.recording.find`.
         stages: In the same way.
     """
-    columns = [find(clip.records, kind, layers, stages) for clip in clips]
+    columns = [find(clip.records, value, layers, stages) for clip in clips]
     return {
         entries[0].label: [e.values[value][0].float().cpu().numpy() for e in entries]
         for entries in zip(*columns)
-        if value in entries[0].values
     }
+
+
+def recorded_by(clips: list[Clip], *values: str) -> str:
+    """Return the names of the classes of layers that recorded values, for titles."""
+    found = [entry for value in values for entry in find(clips[0].records, value)]
+    return ', '.join(dict.fromkeys(entry.kind for entry in found))
 
 
 def _read(model: nn.Module, video: Path) -> tuple[dict, Tensor, int]:

@@ -26,7 +26,7 @@ def draw_mixing(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figu
     Rows are the groups of channels that move together, as means over the clips; or,
     where every channel has its own matrix, the clips, as means over the channels.
     """
-    found = collect(clips, 'mixing', 'matrix', layers, stages=4)
+    found = collect(clips, 'matrix', layers, stages=4)
     if not found:
         return None
     rows, columns, of_what = _arrange(found, [clip.title for clip in clips])

@@ -5,20 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Callable, Optional
+from typing import Optional
 
 from torch import Tensor, nn
 
-from mmtemporal.models.backbones import TDN
-from mmtemporal.models.layers import (
-    TAM,
-    LongTermTDM,
-    TAdaConv2d,
-    TAdaConv3d,
-    TemporalInterlace,
-)
-
-from .mixing_matrix import mixes_frames, mixing_matrix
+from mmtemporal.models.layers.temporal_layer import temporal_layers
 
 
 @dataclass
@@ -27,7 +18,7 @@ class Record:
 
     Attributes:
         name: Name of the layer in the model.
-        kind: What is recorded, see :func:`record`.
+        kind: Name of its class.
         label: The part of the name that tells it from the others of its kind.
         values: Tensors by name, see :func:`record`.
     """
@@ -38,162 +29,52 @@ class Record:
     values: dict[str, Tensor] = field(default_factory=dict)
 
     def keep(self, name: str, value: Tensor) -> None:
-        """Keeps the first value of a name.
+        """Keep the first value of a name.
 
-        Layers whose activations are recomputed run once more in the backward pass.
+        Layers whose activations are computed again run once more in the backward pass.
         """
         self.values.setdefault(name, value.detach())
 
 
 @contextmanager
-def record(model: nn.Module, mixing: bool = False) -> Iterator[list[Record]]:
-    """Records the first forward pass within the context.
+def record(model: nn.Module) -> Iterator[list[Record]]:
+    """Record the first forward pass within the context.
 
     The list is filled when the context ends, in the order of the model's modules.
-    Nothing is left at the model. For n clips of t frames and c channels it has, by
-    kind:
+    Nothing is left at the model. Figures and the hook for statistics know these
+    values, of n clips with t frames and c channels:
 
-    ==============  ==========================================================
-    'tam'           ``kernel`` (n, k, c) and ``importance`` (n, t, c), those of
-                    the two that the variant has
-    'tin'           learnt ``offset`` (n, groups), in frames, positive towards
-                    later ones; ``weight`` (n, groups, t)
-    'long_term'     ``gate``, mean over space (n, t, c), and ``gate_map``, mean
-                    over channels (n, t, h, w)
-    'short_term'    ``difference`` (n, t, k - 1, 3, h, w), of normalised frames,
-                    at half their size
-    'tada'          ``calibration`` (n, t, c)
-    'mixing'        ``matrix``, see
-                    :func:`~mmtemporal.visualization.mixing_matrix.mixing_matrix`
-    ==============  ==========================================================
+    ===============  ==========================================================
+    ``kernel``       (n, k, c): a kernel for each channel
+    ``importance``   (n, t, c): what frames are multiplied by before the mixing
+    ``offset``       (n, groups), in frames, positive towards later ones
+    ``weight``       (n, groups, t): what frames are multiplied by after a move
+    ``gate``         (n, t, c): what features are multiplied by, mean over space
+    ``gate_map``     (n, t, h, w): the same, mean over channels
+    ``difference``   (n, t, k - 1, 3, h, w), of normalised frames, at half size
+    ``calibration``  (n, t, c): what the kernel of a convolution is multiplied by
+    ``matrix``       (n or 1, g, t, t): by which g equal runs of the channels that
+                     are mixed get their frames, rows being output frames
+    ===============  ==========================================================
 
-    Forward hooks are used, which a compiled model does not run.
+    A layer of your own may record others, too. Compiled models record nothing.
 
     Args:
         model: A backbone, or a network around one.
-        mixing: Whether to record the matrices too, for which the branches of the
-            layers run once more.
-
-    Raises:
-        ValueError: The matrices are asked for of a model in training, whose batch
-            norms would move once more.
     """
-    if mixing and model.training:
-        raise ValueError('matrices are those of a model in eval mode, this one trains')
-    watched, handles = [], []
-    for name, module in model.named_modules():
-        for kind, watch in _watchers(module, mixing):
-            entry = Record(name, kind)
-            watched.append(entry)
-            handles += watch(module, entry)
+    watched = []
+    for name, layer in temporal_layers(model):
+        entry = Record(name, type(layer).__name__)
+        watched.append(entry)
+        layer.recorder = entry.keep
     records = []
     try:
         yield records
     finally:
-        for handle in handles:
-            handle.remove()
+        for _, layer in temporal_layers(model):
+            layer.recorder = None
         records += [entry for entry in watched if entry.values]
         _label(records)
-
-
-def has_layers(model: nn.Module, mixing: bool = False) -> bool:
-    """Tells whether there is anything to record of a model."""
-    return any(True for module in model.modules() for _ in _watchers(module, mixing))
-
-
-def _watchers(module: nn.Module, mixing: bool) -> Iterator[tuple[str, Callable]]:
-    if isinstance(module, TAM):
-        if hasattr(module, 'G') or hasattr(module, 'L'):
-            yield 'tam', _watch_tam
-    elif isinstance(module, TemporalInterlace):
-        yield 'tin', _watch_interlacing
-    elif isinstance(module, LongTermTDM):
-        yield 'long_term', _watch_gate
-    elif isinstance(module, (TAdaConv2d, TAdaConv3d)):
-        yield 'tada', _watch_calibration
-    elif isinstance(module, TDN) and module.difference_layers:
-        yield 'short_term', _watch_differences
-    if mixing and mixes_frames(module):
-        yield 'mixing', _watch_mixing
-
-
-def _watch_tam(layer: TAM, entry: Record) -> list:
-    found = {}
-
-    def keep(_, args: tuple, __) -> None:
-        if 'G' in found:
-            # (n * c, k) -> (n, k, c)
-            kernel = found['G'].unflatten(0, (-1, args[0].size(1)))
-            entry.keep('kernel', kernel.transpose(1, 2))
-        if 'L' in found:
-            entry.keep('importance', found['L'].transpose(1, 2))
-
-    branches = [(name, getattr(layer, name)) for name in 'GL' if hasattr(layer, name)]
-    return [
-        *(_on_output(branch, found, name) for name, branch in branches),
-        layer.register_forward_hook(keep),
-    ]
-
-
-def _on_output(module: nn.Module, found: dict, name: str):
-    return module.register_forward_hook(
-        lambda _, __, output: found.update({name: output})
-    )
-
-
-def _watch_interlacing(layer: TemporalInterlace, entry: Record) -> list:
-    return [
-        net.register_forward_hook(
-            lambda _, __, output, name=name: entry.keep(name, output)
-        )
-        for name, net in (('offset', layer.offset_net), ('weight', layer.weight_net))
-    ]
-
-
-def _watch_gate(layer: LongTermTDM, entry: Record) -> list:
-    # The gate is (1 + sigmoid(F) + sigmoid(G)) / 2, of which this norm gives first F,
-    # then G. The layer overwrites them, so what is kept is taken at once.
-    halves = []
-
-    def keep_half(_, __, output: Tensor) -> None:
-        half = output.detach().sigmoid()
-        halves.append((half.mean((2, 3)), half.mean(1)))
-
-    def keep(*_) -> None:
-        for name, parts in zip(('gate', 'gate_map'), zip(*halves)):
-            gate = 0.5 + 0.5 * sum(parts)
-            entry.keep(name, gate.unflatten(0, (-1, layer.num_segments)))
-        halves.clear()
-
-    return [
-        layer.expand_bn.register_forward_hook(keep_half),
-        layer.register_forward_hook(keep),
-    ]
-
-
-def _watch_calibration(layer: nn.Module, entry: Record) -> list:
-    # A routing function returns how far calibrations are from one.
-    return [
-        layer.routing.register_forward_hook(
-            lambda _, __, output: entry.keep('calibration', 1 + output[0].detach())
-        )
-    ]
-
-
-def _watch_differences(network: TDN, entry: Record) -> list:
-    def keep(_, args: tuple) -> None:
-        differences = args[0].unflatten(1, (-1, network.in_channels))
-        entry.keep('difference', differences.unflatten(0, (-1, network.num_segments)))
-
-    return [network.diff_conv1.register_forward_pre_hook(keep)]
-
-
-def _watch_mixing(layer: nn.Module, entry: Record) -> list:
-    return [
-        layer.register_forward_pre_hook(
-            lambda module, args: entry.keep('matrix', mixing_matrix(module, args[0]))
-        )
-    ]
 
 
 # ----------------------------------------------------------------------- names
@@ -214,21 +95,21 @@ def _label(records: list[Record]) -> None:
 
 def find(
     records: list[Record],
-    kind: str,
+    value: str,
     layers: Optional[list[str]] = None,
     stages: Optional[int] = None,
 ) -> list[Record]:
-    """Finds the records of a kind.
+    """Find the records that have a value.
 
     Args:
         records: Those of a forward pass.
-        kind: The kind.
+        value: Name of the value.
         layers: Names of layers, or of modules around them, such as 'layer3.1'.
             Defaults to all.
         stages: With it and without ``layers``, only the last layer of each of so
             many last stages is found.
     """
-    same = [entry for entry in records if entry.kind == kind]
+    same = [entry for entry in records if value in entry.values]
     if layers:
         return [e for e in same if any(is_part(e.name, layer) for layer in layers)]
     if stages is None:

@@ -10,7 +10,7 @@ from typing import Optional
 import numpy as np
 from matplotlib.figure import Figure
 
-from .clip import Clip, collect
+from .clip import Clip, collect, recorded_by
 from .style import (
     DIVERGING,
     SEQUENTIAL,
@@ -30,7 +30,7 @@ def draw_calibrations(
     clips: list[Clip], layers: Optional[list[str]]
 ) -> Optional[Figure]:
     """Draws mean and spread of all calibrations, by layer and frame."""
-    found = collect(clips, 'tada', 'calibration', layers)
+    found = collect(clips, 'calibration', layers)
     if not found:
         return None
     # (clips, layers, t), over channels
@@ -40,7 +40,8 @@ def draw_calibrations(
     )
     t = means.shape[2]
     figure = new_figure(
-        'TAda: calibration of the kernel for every frame (1: the plain kernel)',
+        f'{recorded_by(clips, "calibration")}: calibration of the kernel for every '
+        'frame (1: the plain kernel)',
         max(0.3 * t * len(clips) + 2.5, 6),
         2 * (1 + 0.22 * len(found)) + 0.6,
     )
@@ -62,7 +63,7 @@ def draw_calibrations(
 
 def draw_channels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
     """Draws the calibrations of single channels over the frames."""
-    found = collect(clips, 'tada', 'calibration', layers, stages=2)
+    found = collect(clips, 'calibration', layers, stages=2)
     if not found:
         return None
     # (channels, t), the least first in the mean over clips and frames
@@ -73,7 +74,7 @@ def draw_channels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Fi
         panels[label] = [value[:, order].T for value in values]
     t = clips[0].frames.shape[0]
     figure = new_figure(
-        'TAda: calibration of single channels over time',
+        f'{recorded_by(clips, "calibration")}: calibration of single channels',
         max(0.3 * t * len(clips) + 2.5, 6),
         2.2 * len(panels) + 0.8,
     )

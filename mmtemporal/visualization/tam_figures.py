@@ -9,7 +9,7 @@ from typing import Optional
 import numpy as np
 from matplotlib.figure import Figure
 
-from .clip import Clip, collect
+from .clip import Clip, collect, recorded_by
 from .style import (
     COLOURS,
     GREY,
@@ -28,11 +28,12 @@ STAGES = 2
 
 def draw_kernels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
     """Draws the kernels of all channels, a layer a row and a clip a column."""
-    kernels = collect(clips, 'tam', 'kernel', layers, STAGES)
+    kernels = collect(clips, 'kernel', layers, STAGES)
     if not kernels:
         return None
     figure = new_figure(
-        'TAM: every channel of every clip has a kernel of its own',
+        f'{recorded_by(clips, "kernel")}: every channel of every clip has a kernel of '
+        'its own',
         max(1.9 * len(clips) + 1.5, 5),
         ROW * len(kernels) + 0.8,
     )
@@ -55,14 +56,15 @@ def draw_kernels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Fig
 
 def draw_importance(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
     """Draws the importances of all channels under the frames that they weight."""
-    maps = collect(clips, 'tam', 'importance', layers, STAGES)
+    maps = collect(clips, 'importance', layers, STAGES)
     if not maps:
         return None
     t, height, width = clips[0].frames.shape[:3]
     size = frame_size(t)
     strip = height / width * size
     figure = new_figure(
-        'TAM: how much each frame counts before the mixing',
+        f'{recorded_by(clips, "importance")}: how much each frame counts before the '
+        'mixing',
         size * t * len(clips) + 1.5,
         ROW * len(maps) + strip + 1,
     )
@@ -89,14 +91,15 @@ def draw_importance(clips: list[Clip], layers: Optional[list[str]]) -> Optional[
 
 def draw_histograms(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
     """Draws the frames of every clip beside the histograms of its kernels."""
-    kernels = collect(clips, 'tam', 'kernel', layers, STAGES)
+    kernels = collect(clips, 'kernel', layers, STAGES)
     if not kernels:
         return None
     label, values = next(iter(kernels.items()))
     t, height, width = clips[0].frames.shape[:3]
     size, num_taps = frame_size(t), len(values[0])
     figure = new_figure(
-        f'TAM: frames, and the kernels of {label} (lines: medians)',
+        f'{recorded_by(clips, "kernel")}: frames, and the kernels of {label} '
+        '(lines: medians)',
         size * t + 1.5 * num_taps,
         max(height / width * size, 1.1) * len(clips) + 1,
     )

@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from .clip import Clip, collect
+from .clip import Clip, collect, recorded_by
 from .style import (
     DIVERGING,
     SEQUENTIAL,
@@ -31,17 +31,17 @@ def draw_differences(
     clips: list[Clip], layers: Optional[list[str]]
 ) -> Optional[Figure]:
     """Draws for every clip its frames, what moves in them, and the gates over them."""
-    differences = collect(clips, 'short_term', 'difference')
+    differences = collect(clips, 'difference')
     # (t, h, w) of each clip: mean over a window's differences and colours
     changes = [np.abs(d).mean((1, 2)) for d in next(iter(differences.values()), [])]
-    gates = collect(clips, 'long_term', 'gate_map', layers, stages=3)
+    gates = collect(clips, 'gate_map', layers, stages=3)
     if not changes and not gates:
         return None
     t, height, width = clips[0].frames.shape[:3]
     rows = 1 + bool(changes) + len(gates)
     size = frame_size(t)
     figure = new_figure(
-        'TDN: frames, differences within each window, and gates between windows',
+        f'{recorded_by(clips, "difference", "gate_map")}: what changes, and gates',
         size * t + 2.5,
         (size * height / width * rows + 0.4) * len(clips) + 0.5,
     )
@@ -79,7 +79,7 @@ def _show_gates(
 
 def draw_gates(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
     """Draws the mean gate of all layers and frames, a clip a column."""
-    gates = collect(clips, 'long_term', 'gate', layers)
+    gates = collect(clips, 'gate', layers)
     if not gates:
         return None
     # (clips, layers, t): mean over channels
@@ -88,7 +88,7 @@ def draw_gates(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figur
     ]
     means = np.array(means)
     figure = new_figure(
-        'TDN: long-term gates (above 1: strengthened by what changes)',
+        f'{recorded_by(clips, "gate")}: gates (above 1: strengthened by what changes)',
         max(0.3 * means.shape[2] * len(clips) + 2.5, 6),
         1.5 + 0.24 * len(gates),
     )

@@ -9,7 +9,7 @@ from typing import Optional
 import numpy as np
 from matplotlib.figure import Figure
 
-from .clip import Clip, collect
+from .clip import Clip, collect, recorded_by
 from .style import (
     COLOURS,
     DIVERGING,
@@ -25,13 +25,13 @@ def draw_interlacing(
     clips: list[Clip], layers: Optional[list[str]]
 ) -> Optional[Figure]:
     """Draws offsets and weights of all layers, as means over the clips."""
-    offsets = collect(clips, 'tin', 'offset', layers)
+    offsets = collect(clips, 'offset', layers)
     if not offsets:
         return None
-    weights = collect(clips, 'tin', 'weight', layers)
+    weights = collect(clips, 'weight', layers)
     figure = new_figure(
-        f'TIN: where groups of channels go, and how much frames count '
-        f'({_clips(len(clips))})',
+        f'{recorded_by(clips, "offset")}: where groups of channels go, and how much '
+        f'frames count ({_clips(len(clips))})',
         11,
         1.8 + 0.24 * len(offsets),
     )
@@ -45,7 +45,7 @@ def draw_interlacing(
         left.plot(group.mean(1), places, '-o', color=colour, label=f'group {i + 1}')
     left.axvline(0, color=GREY, linewidth=1)
     left.set(
-        title='offset of each learnt group', xlabel='frames, later ones to the right'
+        title='offset of each learnable group', xlabel='frames, later ones to the right'
     )
     left.legend(loc='best')
     left.set_yticks(places, [*offsets])

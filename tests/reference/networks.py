@@ -11,13 +11,18 @@ from types import MethodType
 import torch
 import torch.nn.functional as F
 
-from mmtemporal.models.backbones.tada2d import TAdaConvModule, TemporalAggregation
+from mmtemporal.models.backbones.tada_conv_module import (
+    TAdaConvModule,
+    TemporalAggregation,
+)
 from mmtemporal.models.backbones.tada_convnext_block import TAdaConvNeXtV2Block
-from mmtemporal.models.backbones.tdn import TDN, TDBlock
+from mmtemporal.models.backbones.tdn import TDBlock
 from mmtemporal.models.layers import (
     TAM,
     InterlacedConv,
     LongTermTDM,
+    MixingLayer,
+    ShortTermTDM,
     TAdaConv2d,
     TemporalInterlace,
     TemporalShift,
@@ -35,12 +40,13 @@ def literal(model):
             published one, or none at all.
     """
     model = deepcopy(model)
+    for layer in model.modules():
+        if isinstance(layer, MixingLayer) and type(layer) not in _LITERAL:
+            raise ValueError(f'no literal form of {type(layer).__name__}')
     layers = [layer for layer in model.modules() if type(layer) in _LITERAL]
     if not layers:
         raise ValueError(f'{type(model).__name__} has no temporal layers')
     for layer in layers:
-        if getattr(layer, 'variant', 'tam') != 'tam':
-            raise ValueError(f'no literal form of variant={layer.variant!r}')
         method, function = _LITERAL[type(layer)]
         setattr(layer, method, MethodType(function, layer))
     for layer in model.modules():
@@ -85,7 +91,7 @@ def interlace(self, x):
     summed and weighted, each a pass with a result to keep. Then they and the
     channels that stay are copied into a buffer of zeros.
     """
-    t, size = self.num_segments, self.num_moved
+    t, size = self.num_segments, self.num_mixed
     moved = x[:, :size].contiguous()
     means = moved.mean((2, 3)).unflatten(0, (-1, t)).transpose(1, 2)
     offset, weight = self.offset_net(means), self.weight_net(means)
@@ -240,7 +246,7 @@ _LITERAL = {
     TAM: ('forward', adapt),
     TemporalInterlace: ('forward', interlace),
     InterlacedConv: ('forward', interlace_and_convolve),
-    TDN: ('_differ', differ),
+    ShortTermTDM: ('forward', differ),
     TDBlock: ('forward', run_block),
     LongTermTDM: ('forward', gate_both_ways),
     TemporalShift: ('forward', shift_channels),

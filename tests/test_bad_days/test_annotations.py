@@ -139,6 +139,7 @@ def test_large_lists_take_seconds(folder):
     ],
 )
 def test_malformed_lines_are_named(folder, lines, number, kind):
+    CheckAnnotationsHook()
     key = 'video' if kind is VideoDataset else 'img'
     with pytest.raises(ValueError) as caught:
         make_dataset(folder, lines, kind, key)
@@ -150,6 +151,7 @@ def test_malformed_lines_are_named(folder, lines, number, kind):
 
 
 def test_a_mistake_in_the_config_is_not_one_in_a_line(folder):
+    CheckAnnotationsHook()
     with pytest.raises(AssertionError):
         make_dataset(folder, ['0.mp4 0'], multi_class=True)
 

@@ -1,4 +1,4 @@
-"""Videos that are broken, cut off, missing, very short, or of odd sizes."""
+"""Videos that are broken, cut off or missing."""
 
 import traceback
 from types import SimpleNamespace
@@ -9,34 +9,14 @@ from mmaction.datasets import VideoDataset
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mutated_videos import (
-    draw_numbered,
-    mutate_index,
-    read_number,
-    write,
-)
-from stock_config import METHODS, SIZE, T, small_config
+from mutated_videos import draw_numbered, mutate_index, write
+from stock_config import SIZE, small_config
 from torch.utils.data import DataLoader
+from unusual_videos import ODD_SIZES, STOCK, STRICT, write_odd_sizes
 
 from mmtemporal.datasets import make_motion_clips
 from mmtemporal.datasets.transforms import SkipBroken, skip_broken
 from mmtemporal.engine import CheckAnnotationsHook, check_annotations_hook
-
-READ = [
-    dict(type='SampleFrames', clip_len=1, num_clips=T, test_mode=True),
-    dict(type='DecordDecode'),
-]
-STOCK = [dict(type='DecordInit'), *READ]
-STRICT = [dict(type='mmtemporal.StrictDecordInit'), *READ]
-# Frames, height and width. Decord itself fails for some widths below 96, such as 72.
-ODD_SIZES = {
-    'one_frame': (1, 64, 64),
-    'two_frames': (2, 48, 64),
-    'odd': (9, 33, 47),
-    'portrait': (7, 161, 91),
-    'tiny': (12, 20, 28),
-    'wide': (6, 16, 200),
-}
 
 
 @pytest.fixture(autouse=True, scope='module')
@@ -58,9 +38,7 @@ def data_root(tmp_path_factory):
     root = tmp_path_factory.mktemp('data') / 'motion_clips'
     make_motion_clips(root, num_train=16, num_val=8, size=SIZE, num_frames=8)
     lines = (root / 'train.txt').read_text().splitlines()
-    for name, shape in ODD_SIZES.items():
-        write(root / f'{name}.avi', draw_numbered(*shape), 'MJPG')
-        lines.append(f'{name}.avi 0')
+    lines.extend(f'{name}.avi 0' for name in write_odd_sizes(root))
     data = (root / 'val/000000.mp4').read_bytes()
     (root / 'cut.mp4').write_bytes(data[:-100])
     (root / 'empty.mp4').touch()
@@ -69,9 +47,6 @@ def data_root(tmp_path_factory):
     lines.extend(f'{name} 1' for name in broken)
     (root / 'damaged.txt').write_text('\n'.join(lines))
     return root
-
-
-# ---------------------------------------------------------------- testing
 
 
 def make_dataset(folder, lines, pipeline, test_mode=True, **kwargs):
@@ -200,9 +175,6 @@ def test_stock_reader_dies_where_the_strict_one_fails(tmp_path):
             load(dataset)
 
 
-# ---------------------------------------------------------------- training
-
-
 def test_every_file_is_named_once_and_counted(data_root, warned):
     skip = SkipBroken(transforms=STRICT)
     for name in ('cut', 'empty', 'cut', 'missing', 'empty'):
@@ -282,31 +254,3 @@ def test_training_goes_on_and_testing_stops(data_root, tmp_path):
     )
     with pytest.raises(RuntimeError, match=r'/cut\.mp4 \(line 23 of .*damaged\.txt'):
         runner.test()
-
-
-# ---------------------------------------------------------------- unusual videos
-
-
-@pytest.mark.parametrize('name', ODD_SIZES)
-def test_short_videos_of_odd_sizes_are_read(data_root, name):
-    t, h, w = ODD_SIZES[name]
-    file = str(data_root / f'{name}.avi')
-    results = Compose(STRICT)(dict(filename=file, start_index=0))
-    assert results['total_frames'] == t
-    assert results['original_shape'] == (h, w)
-    numbers = [read_number(frame) for frame in results['imgs']]
-    assert numbers == results['frame_inds'].tolist()
-
-
-@pytest.mark.parametrize('name', METHODS)
-def test_pipelines_take_short_videos_of_odd_sizes(data_root, name):
-    cfg = small_config(name, data_root)
-    frames = 5 * T if name == 'TDN' else T
-    for pipeline in (cfg.train_dataloader.dataset.pipeline, cfg.test_pipeline):
-        pipeline = Compose([STRICT[0], *pipeline[1:]])
-        for video in ODD_SIZES:
-            file = str(data_root / f'{video}.avi')
-            data = dict(filename=file, start_index=0, label=0, modality='RGB')
-            inputs = pipeline(data)['inputs']
-            assert inputs.shape[-2:] == (SIZE, SIZE)
-            assert inputs.numel() == frames * 3 * SIZE**2, video

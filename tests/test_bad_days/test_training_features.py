@@ -9,7 +9,7 @@ from adapters import RESNET, adapter, frames
 from mmaction.structures import ActionDataSample
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
-from test_models.test_all_backbones import BACKBONES, build, clips, gradients, scores
+from small_backbones import BACKBONES, build, clips, gradients, scores
 from torch.nn.modules.batchnorm import _BatchNorm
 
 T = 4
@@ -98,7 +98,7 @@ def test_mixed_precision_steps_are_close(name):
     assert torch.cosine_similarity(step, mixed_step, 0) > 0.8
 
 
-# That every backbone compiles for inference is in test_all_backbones.py.
+# That every backbone compiles for inference is in test_backbone_inference.py.
 @pytest.mark.parametrize('name', ['TDN', 'TAdaConvNeXtV2'])
 def test_compiled_gradients(name):
     model, compiled = small(name, torch.float32), small(name, torch.float32)

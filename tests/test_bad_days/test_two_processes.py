@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from host_libraries import hidden
 from mmaction.structures import ActionDataSample
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
-from test_models.test_all_backbones import BACKBONES, build, clips
+from small_backbones import BACKBONES, build, clips
 from torch import nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm

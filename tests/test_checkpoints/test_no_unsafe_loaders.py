@@ -6,7 +6,7 @@ import pytest
 from parity import CONFIGS
 
 REPOSITORY = CONFIGS.parent
-FOLDERS = ('mmtemporal', 'tools')
+FOLDERS = ('mmtemporal', 'tools', 'benchmarks')
 # Functions that run what is in a file, whatever their arguments are.
 UNSAFE = {
     *(f'pickle.{name}' for name in ('load', 'loads', 'Unpickler')),

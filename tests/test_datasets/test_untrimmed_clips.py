@@ -157,7 +157,7 @@ def test_interruption_leaves_nothing(tmp_path, monkeypatch):
         (dict(size=33), ValueError, 'size=33'),
         (dict(seed=-1), ValueError, 'seed=-1'),
         (dict(num_workers=0), ValueError, 'num_workers=0'),
-        (dict(num_val=2.0), TypeError, 'num_val=2.0'),
+        (dict(num_val=2.0), ValueError, 'num_val=2.0'),
     ],
 )
 def test_bad_arguments(tmp_path, change, error, message):

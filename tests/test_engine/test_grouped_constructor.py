@@ -10,12 +10,12 @@ from mmengine import ConfigDict
 from mmengine.logging import MMLogger
 from mmengine.optim import CosineAnnealingLR, LinearLR, build_optim_wrapper
 from mmengine.registry import DefaultScope
+from parameter_groups import DECAY, LR, Everything, build, multipliers, tree
 from parity import build_recognizer
 from torch import nn
 
 from mmtemporal.engine import GroupedOptimWrapperConstructor
 
-LR, DECAY = 0.1, 0.01
 NO_DECAY = [dict(kind='norm', decay_mult=0), dict(kind='bias', decay_mult=0)]
 TSM = [
     dict(name=r'^cls_head\.fc_cls\.weight$', lr_mult=5),
@@ -33,32 +33,6 @@ TADA_CONVNEXT_V2 = [
 ]
 
 
-def build(
-    model,
-    groups,
-    constructor='mmtemporal.GroupedOptimWrapperConstructor',
-    optimizer=None,
-    **paramwise,
-):
-    optimizer = optimizer or dict(type='SGD', lr=LR, weight_decay=DECAY)
-    if groups is not None:
-        paramwise['groups'] = groups
-    cfg = dict(constructor=constructor, optimizer=optimizer, paramwise_cfg=paramwise)
-    return build_optim_wrapper(model, cfg)
-
-
-def multipliers(model, wrapper):
-    """Returns {name: (lr, decay)} in units of the base, of each parameter once."""
-    names = {param: name for name, param in model.named_parameters()}
-    result = {}
-    for group in wrapper.optimizer.param_groups:
-        for param in group['params']:
-            assert names[param] not in result
-            factors = group['lr'] / LR, group['weight_decay'] / DECAY
-            result[names[param]] = tuple(round(factor, 6) for factor in factors)
-    return result
-
-
 def recognizer(config, **backbone):
     backbone = dict(depth=18, **backbone)
     return build_recognizer(config, backbone=backbone, cls_head=dict(in_channels=512))
@@ -73,23 +47,6 @@ def stock_recognizer(backbone, head):
                 cls_head=dict(type=head, num_classes=4, in_channels=512),
             )
         )
-
-
-class Everything(nn.Module):
-    """One of each case that constructors by module class get wrong."""
-
-    def __init__(self):
-        super().__init__()
-        self.gamma = nn.Parameter(torch.ones(4))
-        self.conv = nn.Conv1d(4, 4, 3)
-        self.norm = nn.LayerNorm(4)
-        self.attention = nn.MultiheadAttention(4, 2)
-        self.shared = nn.Linear(4, 4)
-        self.shared.weight = self.conv.bias_table = nn.Parameter(torch.ones(4, 4))
-        self.again = self.norm
-        self.frozen = nn.Linear(4, 4).requires_grad_(False)
-        self.batch_norm = nn.BatchNorm2d(4)
-        self.group_norm = nn.GroupNorm(2, 4)
 
 
 @pytest.fixture(scope='module', params=['tanet_r50', 'tin_r50', 'hand-made'])
@@ -156,14 +113,6 @@ def test_equals_the_stock_constructor(build_model, arguments, fc_lr5):
     assert found['backbone.conv1.conv.weight'] == (1, 1)
 
 
-def tree(**children):
-    """Returns a module with these children, given by name."""
-    module = nn.Module()
-    for name, child in children.items():
-        setattr(module, name, child)
-    return module
-
-
 def test_groups_of_tada_convnext_v2():
     routing = tree(
         a=nn.Conv1d(4, 2, 3), norm=nn.LayerNorm(2), b=nn.Conv1d(2, 4, 3, bias=False)
@@ -210,48 +159,6 @@ def test_groups_of_tada_convnext_v2():
     wrapper = build(model, TADA_CONVNEXT_V2)
     assert multipliers(model, wrapper) == expected
     assert len(wrapper.optimizer.param_groups) == 4
-
-
-@pytest.mark.parametrize(
-    ('groups', 'message'),
-    [
-        ([dict(nam='x')], r"groups\[0\].* unknown keys \['nam'\]; known are"),
-        ([dict(kind='bn')], "kind='bn' is none of"),
-        ([dict(name='(')], 'name is no regular expression'),
-        ([dict(name=3)], 'name is no regular expression'),
-        ([dict(lr_mult='5')], 'multipliers must be numbers'),
-        ([dict(decay_mult=-1)], 'multipliers must be numbers'),
-        ([dict(name='gama')], r"groups\[0\]=.*'gama'.* no name and kind match it"),
-        ([dict(name='gamma', kind='bias')], 'no name and kind match it'),
-        ([{}, dict(name='gamma')], r'groups\[1\].* earlier rules take all that it'),
-    ],
-)
-def test_bad_rules_are_named(groups, message):
-    with pytest.raises(ValueError, match=message):
-        build(Everything(), groups)
-
-
-@pytest.mark.parametrize('groups', [None, dict(kind='bias'), ['bias']])
-def test_wrong_types_are_named(groups):
-    with pytest.raises(TypeError, match='paramwise_cfg.groups'):
-        build(Everything(), groups)
-
-
-def test_other_options_are_refused():
-    with pytest.raises(ValueError, match=r"unknown keys \['custom_keys'\]"):
-        build(Everything(), [], custom_keys={'gamma': dict(lr_mult=2)})
-
-
-@pytest.mark.parametrize(
-    ('optimizer', 'rule', 'option'),
-    [
-        (dict(type='AdamW', lr=LR), dict(decay_mult=0), 'optimizer.weight_decay'),
-        (dict(type='AdamW', weight_decay=DECAY), dict(lr_mult=2), 'optimizer.lr'),
-    ],
-)
-def test_multipliers_need_a_base(optimizer, rule, option):
-    with pytest.raises(ValueError, match=option):
-        build(Everything(), [rule], optimizer=optimizer)
 
 
 def test_what_the_config_leaves_out_is_the_default_of_the_optimizer():

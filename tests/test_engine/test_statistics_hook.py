@@ -23,6 +23,7 @@ from mmtemporal.models.layers import (
     TemporalInterlace,
     TemporalShift,
 )
+from mmtemporal.models.layers.temporal_layer import temporal_layers
 from mmtemporal.visualization.recording import record
 
 T = 4
@@ -64,16 +65,14 @@ class Network(BaseModel):
 
 
 class Witness(Hook):
-    """Computes the values from the inputs of the layers, and counts the hooks."""
+    """Computes the values from the inputs of the layers, and counts the recorders."""
 
     priority = 'VERY_LOW'
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         model = runner.model
-        number = sum(
-            len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()
-        )
-        self.hooks = [*getattr(self, 'hooks', []), number]
+        number = sum(layer.recorder is not None for _, layer in temporal_layers(model))
+        self.recorders = [*getattr(self, 'recorders', []), number]
         # A copy in training mode, whose batch norms see the batch as the model's do.
         twin = Network()
         twin.load_state_dict(model.state_dict())
@@ -82,7 +81,7 @@ class Witness(Hook):
             means = x.mean((2, 3)).unflatten(0, (N, T)).transpose(1, 2)
             kernel = twin.tam.G(means.flatten(0, 1))
             x = model_free(twin.tam, x)
-            moved = x[:, : twin.tin.num_moved].mean((2, 3))
+            moved = x[:, : twin.tin.num_mixed].mean((2, 3))
             offset = twin.tin.offset_net(moved.unflatten(0, (N, T)).transpose(1, 2))
             x = model_free(twin.tin, x)
             gate = (twin.ltdm(x) / x).mean((2, 3))
@@ -140,8 +139,8 @@ def test_logged_values(tmp_path):
     witness = Witness()
     hook = dict(type='mmtemporal.TemporalStatisticsHook', interval=2)
     make_runner(tmp_path, Network(), [hook, witness]).train()
-    # Hooks at the layers only in the iterations that are logged: the second, ...
-    assert [bool(number) for number in witness.hooks] == [False, True] * 3
+    # Layers record only in the iterations that are logged: the second, ...
+    assert [bool(number) for number in witness.recorders] == [False, True] * 3
     records = [r for r in logged(tmp_path) if any('temporal/' in key for key in r)]
     assert [r['step'] for r in records] == [2, 4, 6]
     for found, expected in zip(records, witness.values[1::2]):

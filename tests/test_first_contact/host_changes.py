@@ -1,4 +1,7 @@
-"""Print what importing modules changes in mmengine, mmcv and mmaction2."""
+"""Print what modules change in mmengine, mmcv and mmaction2.
+
+Each argument names a module to import, or MODULE:CLASS to build a class of one too.
+"""
 
 import importlib
 import importlib.metadata
@@ -46,6 +49,9 @@ def snapshot():
                 is_open = type(value) in (dict, list, set)
                 inside = type(value)(value) if is_open else None
                 found[f'{owner}.{key}'] = value, inside
+    # What the interpreter and all other packages share.
+    found['warnings.filters'] = warnings.filters, list(warnings.filters)
+    found['pkgutil.find_loader'] = getattr(pkgutil, 'find_loader', None), None
     return found
 
 
@@ -60,7 +66,10 @@ def changed(old, new):
 import_hosts()
 before = snapshot()
 for name in sys.argv[1:]:
-    importlib.import_module(name)
+    name, _, kind = name.partition(':')
+    module = importlib.import_module(name)
+    if kind:
+        getattr(module, kind)()
 after = snapshot()
 for name in sorted(before.keys() | after.keys()):
     module = name

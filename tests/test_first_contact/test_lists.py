@@ -1,9 +1,14 @@
 """Lists as Windows tools and empty splits make them."""
 
+import inspect
+
 import pytest
 from mmaction.datasets import RawframeDataset, VideoDataset
+from mmengine.runner import Runner
+from stock_config import small_config
 
 from mmtemporal.datasets.annotations import find_mistakes
+from mmtemporal.engine import CheckAnnotationsHook
 
 
 @pytest.fixture(params=[VideoDataset, RawframeDataset])
@@ -13,6 +18,7 @@ def kind(request):
 
 @pytest.fixture
 def build(tmp_path, kind):
+    CheckAnnotationsHook()  # as a runner builds it ahead of the data sets
     (tmp_path / 'a.mp4').touch()
     (tmp_path / 'a').mkdir()
 
@@ -72,3 +78,18 @@ def test_what_is_read_stays_the_same(build, kind):
     data = build(content)
     stock = kind.load_data_list.__wrapped__(data)
     assert data.data_list == stock and len(stock) == 2
+
+
+@pytest.mark.parametrize('named', [True, False])
+def test_a_config_that_names_the_hook_has_it_act(tmp_path, monkeypatch, named):
+    """A runner builds its hooks ahead of its data sets."""
+    stock = inspect.unwrap(VideoDataset.load_data_list)
+    monkeypatch.setattr(VideoDataset, 'load_data_list', stock)
+    (tmp_path / 'train.txt').write_text('a.mp4 0\na video.mp4 0\n')
+    cfg = small_config('TANet', tmp_path, workers=0)
+    cfg.custom_hooks = [dict(type='mmtemporal.CheckAnnotationsHook')] * named
+    cfg.work_dir = str(tmp_path / 'work')
+    cfg.experiment_name = tmp_path.name
+    message = rf"line 2 of {tmp_path}/train\.txt is 'a video" if named else 'unpack'
+    with pytest.raises(ValueError, match=message):
+        Runner.from_cfg(cfg).train()

@@ -83,7 +83,7 @@ def test_blocks_are_not_left_out_without_a_word():
     net.layer2[1] = nn.Identity()  # as whoever wraps blocks by another name
     trace = trace_host(net, 'mmaction2', 4)
     with pytest.raises(ValueError, match='not in 1 of 8 blocks .* such as layer2.1;'):
-        find_places(net, trace, None, 'TAM')
+        find_places(net, trace, None, TAM)
 
 
 def test_networks_for_images_of_one_size():
@@ -148,7 +148,7 @@ def test_a_layer_in_a_transformer_mixes_the_frames_of_each_clip(
     name, changes, frames, size
 ):
     """The averages over frames that it computes are those of this clip alone."""
-    layer = dict(type='TAM', variant='pool')
+    layer = dict(type='TemporalMean')
     net = adapter({**TRANSFORMERS[name], **changes}, layer, frames).double().eval()
     assert net.temporal_layers()
     x = torch.randn(2, 3, frames, size, size, dtype=torch.float64)

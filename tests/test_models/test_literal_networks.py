@@ -40,7 +40,7 @@ def parametrise(*cases):
 SMALL = [*resnets(18), *convnexts()]
 LARGE = [pytest.param(*case, marks=pytest.mark.slow) for case in resnets(50)]
 # Our reformulations, by the functions that they are made of.
-OURS = ('temporal_mix', 'frame_differences', '_norm_in_turn', '_calibrate')
+OURS = ('temporal_mix', 'frame_differences', '_norm_in_turn', 'compute_calibration')
 # A shift in front of a batch norm, to which the outputs do not react.
 SHIFTS = r'gradient of .*(routing\.a|ltdm\.(pooled|full)_bn)\.bias'
 
@@ -150,7 +150,7 @@ def test_the_copy_shares_nothing():
 @pytest.mark.parametrize(
     ('name', 'options', 'message'),
     [
-        ('TANet', dict(tam_cfg=dict(variant='reversed')), "variant='reversed'"),
+        ('TANet', dict(tam_cfg=dict(variant='reversed')), 'ReversedTAM'),
         ('TAda2D', dict(separate_norm=False), 'separate_norm=False'),
         ('TANet', dict(temporal_stages=()), 'TANet has no temporal layers'),
     ],

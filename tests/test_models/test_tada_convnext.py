@@ -1,6 +1,4 @@
-"""TAdaConvNeXt: parity, sizes, what its parts compute, and its options."""
-
-import re
+"""TAdaConvNeXt: sizes, what its parts compute, and its options."""
 
 import pytest
 import torch
@@ -9,101 +7,14 @@ from mmaction.models import Recognizer2D, Recognizer3D
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
 from mmengine import Config
-from parity import CONFIGS, load_fixture
-from torch import nn
+from parity import CONFIGS
+from small_convnexts import ARCHS, T, both, build, clips, randomise, to_frames
 
-from mmtemporal.checkpoints.tada_convnext import (
-    is_official,
-    rename_official,
-    reshape_official,
-)
 from mmtemporal.models.backbones.tada_convnext import TAdaConvNeXt, TAdaConvNeXtV2
 from mmtemporal.models.backbones.tada_convnext_block import (
-    TAdaConvNeXtBlock,
     TAdaConvNeXtV2Block,
 )
 from mmtemporal.models.layers import quick_gelu
-
-DEPTHS, CHANNELS = (1, 1, 2, 1), (32, 64, 128, 256)
-ARCHS = {
-    TAdaConvNeXt: dict(depths=DEPTHS, channels=CHANNELS),
-    TAdaConvNeXtV2: dict(depths=DEPTHS, channels=CHANNELS, head_dim=16),
-}
-T = 4
-both = pytest.mark.parametrize('network', ARCHS)
-
-
-def build(network, **options):
-    """Builds a small network for clips of four frames, its blocks at work."""
-    defaults = dict(arch=ARCHS[network], num_segments=T, layer_scale_init_value=1.0)
-    return network(**{**defaults, **options})
-
-
-def randomise(model):
-    """Takes a network away from its start, where much of it is zero."""
-    for parameter in model.parameters():
-        nn.init.normal_(parameter, std=0.1)
-    return model
-
-
-def clips(n=2, t=T, size=(32, 32), dtype=torch.float64):
-    return torch.randn(n, 3, t, *size, dtype=dtype)
-
-
-def to_frames(x):
-    return x.transpose(1, 2).flatten(0, 1)
-
-
-# --------------------------------------------------------------------- names
-
-
-def test_official_names():
-    names = load_fixture('tadaconvnextv2_t_16f')['state_dict']
-    assert len(names) == 434
-    # The twelve tensors of every routing function tell the format.
-    assert sum(map(is_official, names)) == 18 * 12
-    block = 'backbone.stages.2.8.'
-    for theirs, ours in [
-        ('dwconv_rf.g.bias', 'dwconv.routing.g.bias'),
-        ('dwconv_rf.bn.running_var', 'dwconv.routing.bn.running_var'),
-        ('dwconv_rf.ln.weight', 'dwconv.routing.ln.weight'),
-        ('dwconv_rf.norm_transformer.bias', 'dwconv.routing.norm_attn.bias'),
-        ('norm_avgpool.weight', 'norm_avg.weight'),
-    ]:
-        assert rename_official(block + theirs) == block + ours
-    for foreign in [
-        'backbone.conv2.res_1.conv_branch.b_rf.a.weight',
-        'backbone.stages.4.0.gamma',
-        'backbone.stages.0.0.gamma.weight',
-        'backbone.stages.0.0.dwconv_rf.b.bias',
-        'backbone.norm1.weight',
-        'head.weight',
-    ]:
-        assert rename_official(foreign) is None
-
-
-def test_official_tensors_of_the_first_version():
-    backbone = build(TAdaConvNeXt)
-    own = backbone.state_dict(prefix='backbone.')
-    theirs = {}
-    for name, tensor in own.items():
-        name = name.replace('.dwconv.routing.', '.dwconv_rf.')
-        if name.endswith('dwconv.weight'):
-            tensor = tensor[None, None, :, :]  # (1, 1, c, 1, 7, 7)
-        elif name.endswith('dwconv.bias'):
-            tensor = tensor[None, None]
-        elif tensor.dim() == 3:
-            tensor = tensor[..., None, None]  # (o, i, t, 1, 1)
-        elif re.search(r'downsample_layers\.[123]\.1\.weight', name):
-            tensor = tensor[:, :, None]  # (o, i, 1, 2, 2)
-        theirs[name] = tensor
-    back = {rename_official(k): reshape_official(k, v) for k, v in theirs.items()}
-    assert back.keys() == own.keys()
-    for name, tensor in own.items():
-        assert torch.equal(back[name], tensor), name
-
-
-# --------------------------------------------------------------------- sizes
 
 
 @pytest.mark.parametrize(
@@ -128,9 +39,6 @@ def test_base_configs(config, kind, depth, width, rate):
     rates = [block.drop_path.drop_prob for block in blocks]
     expected = torch.linspace(0, rate, len(blocks)).tolist()
     assert rates == pytest.approx(expected, abs=1e-6)
-
-
-# ------------------------------------------------------------------- forward
 
 
 @both
@@ -217,72 +125,6 @@ def test_second_version_aggregates_neighbouring_frames():
     torch.testing.assert_close(block(x), x + z.movedim(-1, 2).flatten(0, 1))
 
 
-@pytest.mark.parametrize('block', [TAdaConvNeXtBlock, TAdaConvNeXtV2Block])
-def test_stochastic_depth_skips_whole_clips(block):
-    kind = 'attention' if block is TAdaConvNeXtV2Block else 'conv'
-    routing = dict(type=kind, head_dim=4) if kind == 'attention' else dict(type=kind)
-    block = block(8, 3, routing, drop_path_rate=0.25, layer_scale_init_value=1.0)
-    block = randomise(block).double()
-    x = torch.randn(32 * 3, 8, 5, 5, dtype=torch.float64)
-    # The batch norm of the routing uses its statistics, so that modes compare.
-    block.eval()
-    change = (block(x) - x).unflatten(0, (32, 3))
-    block.drop_path.train()
-    ratio = (block(x) - x).unflatten(0, (32, 3)) / change
-    kept = ratio.flatten(1).mean(1).gt(0.5)
-    assert 0 < kept.sum() < 32
-    torch.testing.assert_close(ratio[kept], torch.full_like(ratio[kept], 4 / 3))
-    assert not ratio[~kept].any()
-
-
-# ------------------------------------------------------------------ training
-
-
-@both
-def test_recomputed_activations_change_nothing(network):
-    results = []
-    kept = randomise(build(network, drop_path_rate=0.5)).double()
-    recomputed = build(network, drop_path_rate=0.5, with_cp=True).double()
-    recomputed.load_state_dict(kept.state_dict())
-    x = clips(4)
-    for backbone in (kept, recomputed):
-        torch.manual_seed(1)
-        y = backbone.train()(x)
-        y.square().mean().backward()
-        gradients = {k: p.grad for k, p in backbone.named_parameters()}
-        results.append((y.detach(), gradients, backbone.state_dict()))
-    torch.testing.assert_close(*results)
-
-
-@both
-def test_frozen_stages(network):
-    for frozen, parts in [
-        (-1, []),
-        (0, ['downsample_layers.0.']),
-        (1, ['downsample_layers.0.', 'stages.0.']),
-        (2, ['downsample_layers.0.', 'stages.0.', 'downsample_layers.1.', 'stages.1.']),
-    ]:
-        backbone = build(network, frozen_stages=frozen)
-        assert backbone.train() is backbone
-        for name, parameter in backbone.named_parameters():
-            assert parameter.requires_grad != name.startswith(tuple(parts)), name
-        for name, module in backbone.named_modules():
-            if name.count('.') >= 2:
-                assert module.training != name.startswith(tuple(parts)), name
-
-
-def test_frozen_batch_norms():
-    def norms(**options):
-        modules = build(TAdaConvNeXt, **options).train().modules()
-        return [m for m in modules if isinstance(m, nn.BatchNorm1d)]
-
-    assert [m.training for m in norms()] == [True] * 5
-    for option in ('norm_eval', 'partial_bn'):
-        assert not any(m.training for m in norms(**{option: True}))
-        assert all(m.weight.requires_grad for m in norms(**{option: True}))
-    assert not norms(routing=dict(norm='ln'))
-
-
 @both
 def test_memory_format_is_kept(network):
     backbone = randomise(build(network, gap_before_final_norm=False)).double().eval()
@@ -305,9 +147,6 @@ def test_export_with_any_number_of_clips(network, t, as_frames):
         two, three, n = to_frames(two), to_frames(three), t * n
     exported = torch.export.export(backbone, (two,), dynamic_shapes=({0: n},)).module()
     torch.testing.assert_close(exported(three), backbone(three), rtol=1e-4, atol=1e-5)
-
-
-# ----------------------------------------------------------------- bad input
 
 
 @both

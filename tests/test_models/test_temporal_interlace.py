@@ -35,9 +35,9 @@ def expected_output(x, layer, offset, weight, direction=-1):
     if layer.reverse:
         offset = torch.cat((offset, -offset), 1)
         weight = torch.cat((weight, weight), 1)
-    moved = x[:, : layer.num_moved]
+    moved = x[:, : layer.num_mixed]
     mixed = interlace(moved, layer.num_segments, offset, weight, direction)
-    return torch.cat((mixed, x[:, layer.num_moved :]), 1)
+    return torch.cat((mixed, x[:, layer.num_mixed :]), 1)
 
 
 @pytest.mark.parametrize('shift_div', [1, 2, 4])
@@ -184,7 +184,7 @@ def test_interlaced_conv_is_interlacing_then_convolution():
 
 def test_fewer_channels_move_where_groups_would_not_be_equal():
     layer = TemporalInterlace(24, 8)
-    assert layer.num_moved == 4
+    assert layer.num_mixed == 4
     x = torch.randn(8, 24, 3, 3)
     moved = (layer(x) - x).abs().amax((0, 2, 3)) > 0
     assert moved[:4].all() and not moved[4:].any()

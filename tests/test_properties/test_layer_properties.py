@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mmtemporal.models.layers import (
-    TAM,
+    TAM_VARIANTS,
     LongTermTDM,
     TAdaConv2d,
     TAdaConv3d,
@@ -40,14 +40,13 @@ class Pool(nn.Module):
         return temporal_pool(x, self.num_segments, self.mode)
 
 
-VARIANTS = ('tam', 'reversed', 'global', 'local', 'global_se', 'pool', 'conv')
 # Makes a layer for clips of t frames.
 LAYERS = {
     **{
-        f'TAM {variant}': lambda t, v=variant: TAM(
-            CHANNELS, t, adaptive_kernel_size=1 if t < 3 else 3, beta=2, variant=v
+        f'TAM {variant}': lambda t, layer=layer: layer(
+            CHANNELS, t, adaptive_kernel_size=1 if t < 3 else 3
         )
-        for variant in VARIANTS
+        for variant, layer in TAM_VARIANTS.items()
     },
     'TemporalInterlace': lambda t: TemporalInterlace(CHANNELS, t, shift_div=2),
     'LongTermTDM': lambda t: LongTermTDM(CHANNELS, t, reduction=4),

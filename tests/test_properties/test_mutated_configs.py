@@ -16,7 +16,8 @@ from mmaction.structures import ActionDataSample
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
-from mutated_configs import CONFIGS, Mutant, mutants
+from mutated_configs import Mutant, mutants
+from small_configs import CONFIGS
 from torch import nn
 
 NUMBER = 500

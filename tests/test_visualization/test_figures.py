@@ -96,7 +96,7 @@ def test_title_has_the_recognised_class(networks, videos):
 
 def test_tam(draw):
     figures, clips = draw('TANet')
-    kernels = collect(clips, 'tam', 'kernel', stages=2)
+    kernels = collect(clips, 'kernel', stages=2)
     assert [*kernels] == ['layer3.1', 'layer4.1']
     axes = figures['tam_kernels'].axes
     for axis, kernel in zip(axes, [k for row in kernels.values() for k in row]):
@@ -116,18 +116,18 @@ def test_tam(draw):
 
 def test_tin(draw):
     figures, clips = draw('TIN')
-    offsets = np.array([*collect(clips, 'tin', 'offset').values()]).mean(1)
+    offsets = np.array([*collect(clips, 'offset').values()]).mean(1)
     left = figures['tin_interlacing'].axes[0]
     lines = [line for line in left.lines if line.get_label().startswith('group')]
     assert len(lines) == 2
     for line, offset in zip(lines, offsets.T):
         np.testing.assert_allclose(line.get_xdata(), offset)
-    weights = np.array([*collect(clips, 'tin', 'weight').values()]).mean((1, 2))
+    weights = np.array([*collect(clips, 'weight').values()]).mean((1, 2))
     shown = images(figures['tin_interlacing'])
     assert_shows(shown, [weights])
     assert_centred(shown, 1)
     # Groups of channels, as means over the clips, a layer a column.
-    matrices = collect(clips, 'mixing', 'matrix', stages=4)
+    matrices = collect(clips, 'matrix', stages=4)
     means = [np.mean(values, 0) for values in matrices.values()]
     expected = [mean[group] for group in range(4) for mean in means]
     assert_shows(images(figures['mixing']), expected)
@@ -135,19 +135,16 @@ def test_tin(draw):
 
 def test_tdn(draw):
     figures, clips = draw('TDN')
-    gates = collect(clips, 'long_term', 'gate')
+    gates = collect(clips, 'gate')
     expected = [[gate[i].mean(1) for gate in gates.values()] for i in range(2)]
     assert_shows(images(figures['tdn_gates']), expected)
     assert_centred(images(figures['tdn_gates']), 1)
     # For each clip: frames, differences, and the gates of three layers.
     shown = images(figures['tdn_differences'])
     assert len(shown) == 2 * 5 * T
-    ((first, _),) = collect(clips, 'short_term', 'difference').values()
+    ((first, _),) = collect(clips, 'difference').values()
     assert_shows(shown[T : 2 * T], np.abs(first).mean((1, 2)))
-    maps = [
-        values[0]
-        for values in collect(clips, 'long_term', 'gate_map', stages=3).values()
-    ]
+    maps = [values[0] for values in collect(clips, 'gate_map', stages=3).values()]
     assert_shows(shown[2 * T : 5 * T], [frame for gate in maps for frame in gate])
     assert_centred(
         [i for n in (0, 1) for i in shown[(5 * n + 2) * T : 5 * (n + 1) * T]], 1
@@ -159,7 +156,7 @@ def test_tdn(draw):
 @pytest.mark.parametrize('name', ['TAda2D', 'TAdaConvNeXtV2'])
 def test_tada(draw, name):
     figures, clips = draw(name)
-    found = collect(clips, 'tada', 'calibration')
+    found = collect(clips, 'calibration')
     shown = images(figures['tada_calibrations'])
     for measure, row in ((np.mean, shown[:2]), (np.std, shown[2:])):
         expected = [[measure(v[i], 1) for v in found.values()] for i in range(2)]

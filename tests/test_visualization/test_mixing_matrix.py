@@ -5,26 +5,36 @@ import torch
 from parity import build_recognizer
 from torch import nn
 
-from mmtemporal.models.layers import TAM, TemporalInterlace, TemporalShift
-from mmtemporal.visualization.mixing_matrix import (
-    mixes_frames,
-    mixing_matrix,
-    taps_to_matrix,
+from mmtemporal.models.layers import (
+    TAM,
+    TAM_VARIANTS,
+    TemporalInterlace,
+    TemporalShift,
 )
+from mmtemporal.ops import fill_band
+from mmtemporal.visualization.recording import find, record
 
 T = 6
 N = 2
 C = 16
 LAYERS = {
     **{
-        variant: lambda variant=variant: TAM(C, T, variant=variant)
+        variant: lambda variant=variant: TAM_VARIANTS[variant](C, T)
         for variant in ('tam', 'reversed', 'global', 'local', 'global_se', 'pool')
     },
-    'five taps': lambda: TAM(C, T, adaptive_kernel_size=5),
+    'five weights': lambda: TAM(C, T, adaptive_kernel_size=5),
     'interlacing': lambda: TemporalInterlace(C, T),
     'far': lambda: TemporalInterlace(C, T, offset_scale=T, reverse=False),
     'shift': lambda: TemporalShift(C, T),
 }
+
+
+def run(layer, x):
+    """Returns the output and the matrix of a layer, None if there is none."""
+    with torch.no_grad(), record(layer) as records:
+        out = layer(x)
+    found = find(records, 'matrix')
+    return out, found[0].values['matrix'] if found else None
 
 
 def multiply(matrix, x):
@@ -40,15 +50,14 @@ def x():
     return torch.randn(N * T, C, 3, 5, dtype=torch.float64)
 
 
+@pytest.mark.parametrize('training', [False, True])
 @pytest.mark.parametrize('kind', LAYERS)
-def test_matrix_gives_the_output(kind, x):
-    layer = LAYERS[kind]().double().eval()
+def test_matrix_gives_the_output(kind, training, x):
+    layer = LAYERS[kind]().double().train(training)
     for parameter in layer.parameters():
         nn.init.normal_(parameter)
-    assert mixes_frames(layer)
-    moved = getattr(layer, 'num_moved', C)
-    with torch.no_grad():
-        out, matrix = layer(x), mixing_matrix(layer, x)
+    moved = layer.num_mixed or C
+    out, matrix = run(layer, x)
     assert matrix.shape[2:] == (T, T)
     torch.testing.assert_close(multiply(matrix, x[:, :moved]), out[:, :moved])
     assert torch.equal(x[:, moved:], out[:, moved:])
@@ -68,8 +77,8 @@ def test_matrix_of_the_aggregation_of_tada2d(separate_norm):
     module.relu = nn.Identity()
     frames = torch.randn(N * T, 64, 4, 4, dtype=torch.float64)
     with torch.no_grad():
-        convolved, out = module.conv(frames), module(frames)
-        matrix = mixing_matrix(module, frames)
+        convolved = module.conv(frames)
+        out, matrix = run(module, frames)
         module.conv = nn.Identity()
         shift = module(torch.zeros_like(convolved))
     torch.testing.assert_close(multiply(matrix, convolved) + shift, out)
@@ -77,15 +86,17 @@ def test_matrix_of_the_aggregation_of_tada2d(separate_norm):
     assert matrix.shape == (1, 64, T, T)
 
 
-def test_what_no_matrix_describes():
-    assert not mixes_frames(TAM(C, T, variant='conv'))
-    backbone = dict(depth=18, num_segments=T, aggregation='mix')
-    network = build_recognizer('tada2d_r50', backbone=backbone, cls_head=None).backbone
-    assert not mixes_frames(network.layer1[0].conv1)
-    assert not mixes_frames(nn.Conv2d(1, 1, 1))
+def test_what_no_matrix_describes(x):
+    assert run(TAM_VARIANTS['conv'](C, T).double(), x)[1] is None
+    frames = torch.randn(N * T, 64, 4, 4)
+    for options, training in ((dict(aggregation='mix'), False), ({}, True)):
+        backbone = dict(depth=18, num_segments=T, **options)
+        network = build_recognizer('tada2d_r50', backbone=backbone, cls_head=None)
+        module = network.backbone.layer1[0].conv1.train(training)
+        assert run(module, frames)[1] is None
 
 
-def test_taps_beyond_the_clip_are_left_out():
-    taps = torch.arange(1.0, 6)[None, :, None, None]
+def test_weights_beyond_the_clip_are_left_out():
+    weights = torch.arange(1.0, 6)[None, :, None, None]
     expected = torch.tensor([[3.0, 4, 5], [2, 3, 4], [1, 2, 3]])
-    assert torch.equal(taps_to_matrix(taps, 3)[0, 0], expected)
+    assert torch.equal(fill_band(weights, 3)[0, 0], expected)

@@ -8,14 +8,15 @@ from parity import build_recognizer
 from torch import nn
 
 from mmtemporal.models.layers import (
-    TAM,
+    TAM_VARIANTS,
     LongTermTDM,
     TAdaConv2d,
     TAdaConv3d,
     TemporalInterlace,
     frame_differences,
 )
-from mmtemporal.visualization.recording import find, has_layers, record
+from mmtemporal.models.layers.temporal_layer import temporal_layers
+from mmtemporal.visualization.recording import find, record
 
 T = 4
 N = 2
@@ -43,10 +44,11 @@ def build(config, **backbone):
 @pytest.mark.parametrize('variant', ['tam', 'global', 'local'])
 @pytest.mark.parametrize('training', [False, True])
 def test_tam(x, variant, training):
-    layer = TAM(C, T, variant=variant).double().train(training)
+    layer = TAM_VARIANTS[variant](C, T).double().train(training)
     values, out = run(layer, x)
     branches = {'kernel': hasattr(layer, 'G'), 'importance': hasattr(layer, 'L')}
-    assert values.keys() == {name for name, there in branches.items() if there}
+    there = {name for name, there in branches.items() if there}
+    assert values.keys() == there | {'matrix'} == {*layer.records}
     ones = torch.ones(N, T, C, dtype=x.dtype)
     kernel = values.get('kernel', F.one_hot(torch.tensor(1), 3)[None, :, None])
     gated = values.get('importance', ones)[..., None, None] * x.unflatten(0, (N, T))
@@ -57,10 +59,9 @@ def test_tam(x, variant, training):
     torch.testing.assert_close(out, expected.flatten(0, 1))
 
 
-@pytest.mark.parametrize('variant', ['pool', 'conv'])
-def test_layers_with_nothing_adaptive_are_left_out(x, variant):
-    layer = TAM(C, T, variant=variant).double()
-    assert not has_layers(layer)
+def test_a_convolution_over_channels_has_nothing_to_record(x):
+    layer = TAM_VARIANTS['conv'](C, T).double()
+    assert layer.records == ()
     with record(layer) as records:
         layer(x)
     assert records == []
@@ -111,10 +112,10 @@ def test_differences():
     windows = torch.randn(N * T, 5, 3, 40, 40)
     with torch.no_grad(), record(backbone) as records:
         backbone.eval()(windows.flatten(0, 1))
-    (entry,) = find(records, 'short_term')
+    (entry,) = find(records, 'difference')
     expected = frame_differences(windows).unflatten(1, (4, 3)).unflatten(0, (N, T))
     torch.testing.assert_close(entry.values['difference'], expected)
-    assert len(find(records, 'long_term')) == 6
+    assert len(find(records, 'gate')) == 6
 
 
 @pytest.mark.parametrize('config', ['tanet_r50', 'tin_r50', 'tdn_r50', 'tada2d_r50'])
@@ -132,45 +133,39 @@ def test_recording_a_training_step_changes_nothing(config):
         else:
             backbone(frames).sum().backward()
         states.append((backbone.state_dict(), [p.grad for p in backbone.parameters()]))
-        hooks = [m for m in backbone.modules() if m._forward_hooks]
-        assert not hooks and not any(m._forward_pre_hooks for m in backbone.modules())
+        layers = [layer for _, layer in temporal_layers(backbone)]
+        assert layers and not any(layer.recorder for layer in layers)
     torch.testing.assert_close(states[1], states[0], rtol=0, atol=0)
     torch.testing.assert_close(values[1], values[0])
 
 
 def test_names_and_choice_of_layers():
     model = build('tanet_r50')
-    with torch.no_grad(), record(model.eval(), mixing=True) as records:
+    with torch.no_grad(), record(model.eval()) as records:
         model.backbone(torch.randn(T, 3, 32, 32))
-    found = find(records, 'tam')
+    found = find(records, 'kernel')
     labels = [f'layer{i}.{j}' for i in range(1, 5) for j in range(2)]
     assert [entry.label for entry in found] == labels
     assert [entry.name for entry in found] == [f'backbone.{i}.tam' for i in labels]
-    last = find(records, 'mixing', stages=2)
+    last = find(records, 'matrix', stages=2)
     assert [entry.label for entry in last] == ['layer3.1', 'layer4.1']
     for name in ('layer2.1', 'backbone.layer2.1.tam'):
-        (entry,) = find(records, 'tam', [name])
+        (entry,) = find(records, 'kernel', [name])
         assert entry.label == 'layer2.1'
-    assert find(records, 'tam', ['ayer2.1', 'layer2.1.t']) == []
+    assert find(records, 'kernel', ['ayer2.1', 'layer2.1.t']) == []
 
 
 @pytest.mark.parametrize(
-    ('temporal', 'kind', 'last'),
+    ('temporal', 'value', 'last'),
     [
-        ('TAM', 'tam', ['layer1.1', 'layer2.1']),
-        ('LongTermTDM', 'long_term', ['layer2.1']),
-        ('TAdaConv2d', 'tada', ['layer1.1.conv2', 'layer2.1.conv2']),
+        ('TAM', 'kernel', ['layer1.1', 'layer2.1']),
+        ('LongTermTDM', 'gate', ['layer2.1']),
+        ('TAdaConv2d', 'calibration', ['layer1.1.conv2', 'layer2.1.conv2']),
     ],
 )
-def test_layers_in_any_host(temporal, kind, last):
+def test_layers_in_any_host(temporal, value, last):
     model = adapter(temporal=temporal)
     with torch.no_grad(), record(model) as records:
         model(torch.randn(T, 3, 32, 32))
-    assert len(find(records, kind)) == len(model.temporal_layers())
-    assert [entry.label for entry in find(records, kind, stages=2)] == last
-
-
-def test_matrices_of_a_model_in_training_are_refused():
-    with pytest.raises(ValueError, match='eval mode, this one trains'):
-        with record(TAM(C, T), mixing=True):
-            pass
+    assert len(find(records, value)) == len(model.temporal_layers())
+    assert [entry.label for entry in find(records, value, stages=2)] == last

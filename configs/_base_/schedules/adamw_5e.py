@@ -22,3 +22,5 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
+# 1 GPU with 8 clips.
+auto_scale_lr = dict(enable=False, base_batch_size=8)

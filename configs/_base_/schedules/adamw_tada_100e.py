@@ -38,3 +38,5 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
+# Four machines of 8 GPUs with 16 clips each.
+auto_scale_lr = dict(enable=False, base_batch_size=512)

@@ -4,7 +4,6 @@ train_cfg = dict(
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
-# For 8 GPUs with 8 clips each.
 optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4),
     clip_grad=dict(max_norm=40, norm_type=2),
@@ -19,3 +18,5 @@ param_scheduler = [
         gamma=0.1,
     )
 ]
+# 8 GPUs with 8 clips each.
+auto_scale_lr = dict(enable=False, base_batch_size=64)

@@ -2,7 +2,6 @@ train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=50, val_begin=1, val_int
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
-# For 8 GPUs with 8 clips each.
 optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4),
     clip_grad=dict(max_norm=40, norm_type=2),
@@ -17,3 +16,5 @@ param_scheduler = [
         gamma=0.1,
     )
 ]
+# 8 GPUs with 8 clips each.
+auto_scale_lr = dict(enable=False, base_batch_size=64)

@@ -33,3 +33,5 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
+# 8 GPUs with 16 clips each. The authors may have had more machines than one.
+auto_scale_lr = dict(enable=False, base_batch_size=128)

@@ -1,8 +1,25 @@
-_base_ = ['sgd_100e.py']
+train_cfg = dict(
+    type='EpochBasedTrainLoop', max_epochs=100, val_begin=1, val_interval=1
+)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
 
 # As TSM: the last layer learns five times as fast, and its bias ten times.
 optim_wrapper = dict(
     constructor='TSMOptimWrapperConstructor',
     paramwise_cfg=dict(fc_lr5=True),
-    clip_grad=dict(max_norm=20),
+    optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4),
+    clip_grad=dict(max_norm=20, norm_type=2),
 )
+param_scheduler = [
+    dict(
+        type='MultiStepLR',
+        begin=0,
+        end=100,
+        by_epoch=True,
+        milestones=[40, 80],
+        gamma=0.1,
+    )
+]
+# 8 GPUs with 8 clips each.
+auto_scale_lr = dict(enable=False, base_batch_size=64)

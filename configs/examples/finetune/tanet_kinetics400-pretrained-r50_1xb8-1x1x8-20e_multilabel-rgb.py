@@ -10,7 +10,7 @@ model = dict(
     )
 )
 
-several_labels = dict(multi_class=True, num_classes={{_base_.num_classes}})
+several_labels = dict(multi_class=True, num_classes=_base_.num_classes)
 train_dataloader = dict(dataset=several_labels)
 val_dataloader = dict(dataset=several_labels)
 test_dataloader = val_dataloader

@@ -7,48 +7,20 @@ num_classes = 10
 
 _base_ = [
     '../../_base_/models/tanet_r50.py',
+    '../../_base_/pipelines/1x1x8_multi_scale_crop.py',
     '../../_base_/schedules/sgd_tsm_50e.py',
     '../../_base_/default_runtime.py',
 ]
 
 # MMAction2's TANet, trained on Kinetics-400, needs no conversion. Its classifier has
 # other classes: mmengine logs that and leaves ours as it began.
-load_from = 'https://download.openmmlab.com/mmaction/v1.0/recognition/tanet/tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb/tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb_20220919-a34346bc.pth'  # noqa: E501
+load_from = 'https://download.openmmlab.com/mmaction/v1.0/recognition/tanet/tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb/tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb_20220919-a34346bc.pth'
 
 model = dict(cls_head=dict(num_classes=num_classes))
 
-train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=8),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(
-        type='MultiScaleCrop',
-        input_size=224,
-        scales=(1, 0.875, 0.75, 0.66),
-        random_crop=False,
-        max_wh_scale_gap=1,
-        num_fixed_crops=13,
-    ),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    # Leave it out if left and right make a difference, or give flip_label_map.
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='SampleFrames', clip_len=1, frame_interval=1, num_clips=8, test_mode=True
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = val_pipeline
-
+# It flips. Where left and right make a difference, leave that out:
+# [step for step in _base_.train_pipeline if step.type != 'Flip'].
+train_pipeline = _base_.train_pipeline
 train_dataloader = dict(
     batch_size=8,
     num_workers=4,
@@ -70,7 +42,7 @@ val_dataloader = dict(
         type='VideoDataset',
         ann_file=ann_file_val,
         data_prefix=dict(video=data_root),
-        pipeline=val_pipeline,
+        pipeline=_base_.val_pipeline,
         test_mode=True,
     ),
 )
@@ -81,18 +53,9 @@ test_evaluator = val_evaluator
 # To begin with, not published: a tenth of the rate for training from ImageNet.
 train_cfg = dict(max_epochs=20)
 optim_wrapper = dict(optimizer=dict(lr=1.25e-4, weight_decay=5e-4))
-param_scheduler = [
-    dict(
-        type='MultiStepLR',
-        begin=0,
-        end=20,
-        by_epoch=True,
-        milestones=[10, 15],
-        gamma=0.1,
-    )
-]
+param_scheduler = [dict(_base_.param_scheduler[0], end=20, milestones=[10, 15])]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=1))
 # Looks for slips in the lists before anything is trained on them.
 custom_hooks = [dict(type='mmtemporal.CheckAnnotationsHook')]
 # 1 GPU with 8 clips.
-auto_scale_lr = dict(enable=False, base_batch_size=8)
+auto_scale_lr = dict(base_batch_size=8)

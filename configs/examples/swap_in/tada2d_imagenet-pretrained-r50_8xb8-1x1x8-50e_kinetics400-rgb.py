@@ -14,7 +14,7 @@ model = dict(
     cls_head=dict(
         _delete_=True,
         type='mmtemporal.TAdaHead',
-        num_classes={{_base_.num_classes}},
+        num_classes=_base_.num_classes,
         in_channels=2048,
         # A 3-D recognizer would not need it.
         num_segments=8,

@@ -15,7 +15,7 @@ model = dict(
     cls_head=dict(
         _delete_=True,
         type='mmtemporal.TAdaHead',
-        num_classes={{_base_.num_classes}},
+        num_classes=_base_.num_classes,
         in_channels=768,
         # The backbone has averaged over the frames already.
         num_segments=1,

@@ -16,7 +16,7 @@ model = dict(
     cls_head=dict(
         _delete_=True,
         type='mmtemporal.TDNHead',
-        num_classes={{_base_.num_classes}},
+        num_classes=_base_.num_classes,
         in_channels=2048,
         num_segments=8,
         average_clips='prob',
@@ -33,18 +33,7 @@ train_pipeline = [
         num_clips=8,
         out_of_bound_opt='repeat_last',
     ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(
-        type='MultiScaleCrop',
-        input_size=224,
-        scales=(1, 0.875, 0.75, 0.66),
-        random_crop=False,
-        max_wh_scale_gap=1,
-        num_fixed_crops=13,
-    ),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
+    *_base_.train_pipeline[2:-2],
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
@@ -52,9 +41,7 @@ val_pipeline = [
     dict(type='DecordInit'),
     # In testing, stock SampleFrames does not take the centres of the segments.
     dict(type='mmtemporal.WindowSampleFrames', clip_len=5, num_clips=8, test_mode=True),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
+    *_base_.val_pipeline[2:-2],
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]

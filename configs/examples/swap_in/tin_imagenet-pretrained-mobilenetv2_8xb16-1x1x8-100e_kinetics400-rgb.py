@@ -1,7 +1,5 @@
 # MMAction2's recipe for TSM on MobileNetV2, with TIN in place of TSM's shift.
-_base_ = [
-    'tsn_imagenet-pretrained-r50_8xb8-1x1x8-50e_kinetics400-rgb.py',
-]
+_base_ = './tsn_imagenet-pretrained-r50_8xb8-1x1x8-50e_kinetics400-rgb.py'
 
 model = dict(
     backbone=dict(
@@ -28,31 +26,15 @@ model = dict(
 )
 
 test_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='SampleFrames', clip_len=1, frame_interval=1, num_clips=8, test_mode=True
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='ThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    dict(type='ThreeCrop', crop_size=256) if step.type == 'CenterCrop' else step
+    for step in _base_.test_pipeline
 ]
 train_dataloader = dict(batch_size=16)
 val_dataloader = dict(batch_size=16)
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
 train_cfg = dict(max_epochs=100)
-param_scheduler = [
-    dict(
-        type='MultiStepLR',
-        begin=0,
-        end=100,
-        by_epoch=True,
-        milestones=[40, 80],
-        gamma=0.1,
-    )
-]
+param_scheduler = [dict(_base_.param_scheduler[0], end=100, milestones=[40, 80])]
 optim_wrapper = dict(
     constructor='TSMOptimWrapperConstructor',
     paramwise_cfg=dict(fc_lr5=True),

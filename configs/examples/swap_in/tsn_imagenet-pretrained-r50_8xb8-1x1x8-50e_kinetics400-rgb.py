@@ -2,6 +2,7 @@
 _base_ = [
     '../../_base_/models/tsn_r50.py',
     '../../_base_/datasets/kinetics400.py',
+    '../../_base_/pipelines/1x1x8_multi_scale_crop.py',
     '../../_base_/schedules/sgd_50e.py',
     '../../_base_/default_runtime.py',
 ]
@@ -9,40 +10,8 @@ _base_ = [
 # Here it only repairs the released MMAction2.
 custom_imports = dict(imports=['mmtemporal'], allow_failed_imports=False)
 
-train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=8),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(
-        type='MultiScaleCrop',
-        input_size=224,
-        scales=(1, 0.875, 0.75, 0.66),
-        random_crop=False,
-        max_wh_scale_gap=1,
-        num_fixed_crops=13,
-    ),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='SampleFrames', clip_len=1, frame_interval=1, num_clips=8, test_mode=True
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = val_pipeline
-train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(batch_size=8, dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
-# 8 GPUs with 8 clips each.
-auto_scale_lr = dict(enable=False, base_batch_size=64)

@@ -1,4 +1,4 @@
-_base_ = ['./bmn_tada2d-r50-k400_2xb8-2048x100-9e_activitynet-feature.py']
+_base_ = './bmn_tada2d-r50-k400_2xb8-2048x100-9e_activitynet-feature.py'
 
 # Made by: python tools/make_untrimmed_clips.py data/untrimmed_clips
 data_root = 'data/untrimmed_clips'

@@ -1,6 +1,6 @@
 # Features of the untrimmed clips, by clip_feature_extraction.py --long-video-mode:
 # one row for every 4 frames, from the 24 frames around it, as long as a motion clip.
-_base_ = ['../../recognition/tada2d/tada2d_scratch-r18_1xb8-u8-5e_motionclips-rgb.py']
+_base_ = '../../recognition/tada2d/tada2d_scratch-r18_1xb8-u8-5e_motionclips-rgb.py'
 # Made by: python tools/make_untrimmed_clips.py data/untrimmed_clips
 data_root = 'data/untrimmed_clips'
 

@@ -1,9 +1,6 @@
 # Features of TAda2D for BMN: one row for every 16 frames of a video, from the 8 x 8
 # frames around it, by clip_feature_extraction.py --long-video-mode.
-_base_ = [
-    '../../recognition/tada2d/'
-    'tada2d_imagenet-pretrained-r50_8xb16-8x8x1-100e_kinetics400-rgb.py'
-]
+_base_ = '../../recognition/tada2d/tada2d_imagenet-pretrained-r50_8xb16-8x8x1-100e_kinetics400-rgb.py'  # noqa: E501
 data_root = 'data/ActivityNet'
 
 # The windows of a video that are computed together.

@@ -1,6 +1,7 @@
 _base_ = [
     '../../_base_/models/tada2d_r50.py',
     '../../_base_/datasets/kinetics400.py',
+    '../../_base_/pipelines/8x8x1_random_crop.py',
     '../../_base_/schedules/sgd_tada_100e.py',
     '../../_base_/default_runtime.py',
 ]
@@ -9,52 +10,14 @@ model = dict(
     backbone=dict(
         pretrained='https://download.pytorch.org/models/resnet50-0676ba61.pth'
     ),
-    cls_head=dict(num_classes={{_base_.num_classes}}),
+    cls_head=dict(num_classes=_base_.num_classes),
     # The 30 views of a video in three batches, to save memory.
     test_cfg=dict(max_testing_views=10),
 )
 
-train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='mmtemporal.SampleDenseClips', clip_len=8, frame_interval=8),
-    dict(type='DecordDecode'),
-    dict(type='RandomRescale', scale_range=(224, 340)),
-    dict(type='RandomCrop', size=224),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-# The authors validate on random clips and crops; their results are of tests alone.
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='mmtemporal.SampleDenseClips', clip_len=8, frame_interval=8, test_mode=True
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='mmtemporal.DenseClipSampleFrames',
-        clip_len=8,
-        frame_interval=8,
-        num_clips=10,
-        test_mode=True,
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='ThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(batch_size=16, dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 
+optim_wrapper = dict(optimizer=dict(lr=0.24))
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
-# 8 GPUs with 16 clips each. The authors may have had more machines than one.
-auto_scale_lr = dict(enable=False, base_batch_size=128)

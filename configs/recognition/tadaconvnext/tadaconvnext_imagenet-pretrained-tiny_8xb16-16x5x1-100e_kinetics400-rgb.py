@@ -1,6 +1,7 @@
 _base_ = [
     '../../_base_/models/tadaconvnext_tiny.py',
     '../../_base_/datasets/kinetics400.py',
+    '../../_base_/pipelines/16x5x1_random_resized_crop.py',
     '../../_base_/schedules/adamw_tada_100e.py',
     '../../_base_/default_runtime.py',
 ]
@@ -9,52 +10,20 @@ model = dict(
     backbone=dict(
         pretrained='https://dl.fbaipublicfiles.com/convnext/convnext_tiny_1k_224_ema.pth'
     ),
-    cls_head=dict(num_classes={{_base_.num_classes}}),
+    cls_head=dict(num_classes=_base_.num_classes),
 )
 
 # The authors' interval is not known: 5 is that of the second version.
 train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='mmtemporal.SampleDenseClips', clip_len=16, frame_interval=5),
-    dict(type='DecordDecode'),
+    *_base_.train_pipeline[:3],
     dict(type='RandomRescale', scale_range=(256, 320)),
     dict(type='RandomCrop', size=224),
     dict(type='Flip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='mmtemporal.SampleDenseClips',
-        clip_len=16,
-        frame_interval=5,
-        test_mode=True,
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='mmtemporal.DenseClipSampleFrames',
-        clip_len=16,
-        frame_interval=5,
-        num_clips=4,
-        test_mode=True,
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='ThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    *_base_.train_pipeline[-2:],
 ]
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 
 # The authors' decay and start of the warm-up are not known: these are of the second
 # version, and the groups those of TAda2D, with a rate for the head.
@@ -70,23 +39,9 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=1e-6 / 1e-4,
-        begin=0,
-        end=8,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=100,
-        begin=0,
-        end=100,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
+    dict(_base_.param_scheduler[0], start_factor=1e-6 / 1e-4),
+    _base_.param_scheduler[1],
 ]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
 # 8 GPUs with 16 clips each, by our choice: the authors' batch is not known.
-auto_scale_lr = dict(enable=False, base_batch_size=128)
+auto_scale_lr = dict(base_batch_size=128)

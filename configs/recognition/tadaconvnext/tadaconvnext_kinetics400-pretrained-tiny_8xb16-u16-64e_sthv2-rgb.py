@@ -1,51 +1,26 @@
 _base_ = [
     '../../_base_/models/tadaconvnext_tiny.py',
     '../../_base_/datasets/sthv2.py',
+    '../../_base_/pipelines/u16_random_resized_crop.py',
     '../../_base_/schedules/adamw_tada_64e.py',
     '../../_base_/default_runtime.py',
 ]
 
-model = dict(cls_head=dict(num_classes={{_base_.num_classes}}))
+model = dict(cls_head=dict(num_classes=_base_.num_classes))
 # Trained with that config; its classifier does not fit and is skipped.
-load_from = (
-    'checkpoints/'
-    'tadaconvnext_imagenet-pretrained-tiny_8xb16-16x5x1-100e_kinetics400-rgb.pth'
-)
+load_from = 'checkpoints/tadaconvnext_imagenet-pretrained-tiny_8xb16-16x5x1-100e_kinetics400-rgb.pth'  # noqa: E501
 
 # Known are the epochs and what it starts from: the rest is as on Kinetics.
 train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='mmtemporal.SampleSegments', clip_len=16),
-    dict(type='DecordDecode'),
+    *_base_.train_pipeline[:3],
     dict(type='RandomRescale', scale_range=(256, 320)),
     dict(type='RandomCrop', size=224),
-    dict(type='Flip', flip_ratio=0.5, flip_label_map={{_base_.flip_label_map}}),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='mmtemporal.SampleSegments', clip_len=16, test_mode=True),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='mmtemporal.SegmentSampleFrames', clip_len=16, num_clips=2, test_mode=True
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='ThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='Flip', flip_ratio=0.5, flip_label_map=_base_.flip_label_map),
+    *_base_.train_pipeline[-2:],
 ]
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 
 optim_wrapper = dict(
     optimizer=dict(lr=1e-4),
@@ -59,23 +34,9 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=1e-6 / 1e-4,
-        begin=0,
-        end=4,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=64,
-        begin=0,
-        end=64,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
+    dict(_base_.param_scheduler[0], start_factor=1e-6 / 1e-4, end=4),
+    _base_.param_scheduler[1],
 ]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
 # 8 GPUs with 16 clips each, by our choice: the authors' batch is not known.
-auto_scale_lr = dict(enable=False, base_batch_size=128)
+auto_scale_lr = dict(base_batch_size=128)

@@ -1,6 +1,6 @@
-_base_ = [
+_base_ = (
     './tadaconvnextv2_imagenet-pretrained-tiny_32xb16-16x5x1-100e_kinetics400-rgb.py'
-]
+)
 
 model = dict(
     backbone=dict(
@@ -12,25 +12,9 @@ model = dict(
 )
 
 train_dataloader = dict(batch_size=8)
-
 optim_wrapper = dict(optimizer=dict(lr=2.5e-4))
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=1e-6 / 2.5e-4,
-        begin=0,
-        end=8,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=100,
-        begin=0,
-        end=100,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
+    dict(_base_.param_scheduler[0], start_factor=1e-6 / 2.5e-4),
+    _base_.param_scheduler[1],
 ]
-# Four machines of 8 GPUs with 8 clips each.
-auto_scale_lr = dict(enable=False, base_batch_size=256)
+auto_scale_lr = dict(base_batch_size=256)

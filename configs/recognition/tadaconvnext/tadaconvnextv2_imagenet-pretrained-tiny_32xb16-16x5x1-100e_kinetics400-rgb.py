@@ -1,6 +1,7 @@
 _base_ = [
     '../../_base_/models/tadaconvnextv2_tiny.py',
     '../../_base_/datasets/kinetics400.py',
+    '../../_base_/pipelines/16x5x1_random_resized_crop.py',
     '../../_base_/schedules/adamw_tada_100e.py',
     '../../_base_/default_runtime.py',
 ]
@@ -9,74 +10,12 @@ model = dict(
     backbone=dict(
         pretrained='https://dl.fbaipublicfiles.com/convnext/convnext_tiny_1k_224_ema.pth'
     ),
-    cls_head=dict(num_classes={{_base_.num_classes}}),
+    cls_head=dict(num_classes=_base_.num_classes),
 )
 
-train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='mmtemporal.SampleDenseClips', clip_len=16, frame_interval=5),
-    dict(type='DecordDecode'),
-    dict(
-        type='RandomResizedCrop',
-        area_range=(0.08, 1.0),
-        aspect_ratio_range=(0.75, 1.333),
-    ),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    # Left out, as it needs pytorchvideo and torchvision < 0.17 (README: another way):
-    # dict(type='PytorchVideoWrapper', op='RandAugment', magnitude=9, num_layers=4),
-    dict(
-        type='TransformBroadcaster',
-        mapping=dict(img='imgs'),
-        auto_remap=True,
-        share_random_params=True,
-        transforms=[
-            dict(
-                type='RandomGrayscale',
-                prob=0.2,
-                keep_channels=True,
-                channel_weights=(0.299, 0.587, 0.114),
-                color_format='rgb',
-            )
-        ],
-    ),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-# The authors validate on random clips and crops; their results are of tests alone.
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='mmtemporal.SampleDenseClips',
-        clip_len=16,
-        frame_interval=5,
-        test_mode=True,
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='mmtemporal.DenseClipSampleFrames',
-        clip_len=16,
-        frame_interval=5,
-        num_clips=4,
-        test_mode=True,
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='ThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(batch_size=16, dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
-# Four machines of 8 GPUs with 16 clips each.
-auto_scale_lr = dict(enable=False, base_batch_size=512)

@@ -1,76 +1,25 @@
 _base_ = [
     '../../_base_/models/tadaconvnextv2_tiny.py',
     '../../_base_/datasets/sthv2.py',
+    '../../_base_/pipelines/u16_random_resized_crop.py',
     '../../_base_/schedules/adamw_tada_64e.py',
     '../../_base_/default_runtime.py',
 ]
 
 model = dict(
     backbone=dict(drop_path_rate=0.3),
-    cls_head=dict(num_classes={{_base_.num_classes}}),
+    cls_head=dict(num_classes=_base_.num_classes),
 )
 # Trained with that config, or converted; its classifier does not fit and is skipped.
-load_from = (
-    'checkpoints/'
-    'tadaconvnextv2_imagenet-pretrained-tiny_32xb16-16x5x1-100e_kinetics400-rgb.pth'
-)
+load_from = 'checkpoints/tadaconvnextv2_imagenet-pretrained-tiny_32xb16-16x5x1-100e_kinetics400-rgb.pth'  # noqa: E501
 
 train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='mmtemporal.SampleSegments', clip_len=16),
-    dict(type='DecordDecode'),
-    dict(
-        type='RandomResizedCrop',
-        area_range=(0.08, 1.0),
-        aspect_ratio_range=(0.75, 1.333),
-    ),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5, flip_label_map={{_base_.flip_label_map}}),
-    # Left out, as it needs pytorchvideo and torchvision < 0.17 (README: another way):
-    # dict(type='PytorchVideoWrapper', op='RandAugment', magnitude=9, num_layers=4),
-    dict(
-        type='TransformBroadcaster',
-        mapping=dict(img='imgs'),
-        auto_remap=True,
-        share_random_params=True,
-        transforms=[
-            dict(
-                type='RandomGrayscale',
-                prob=0.2,
-                keep_channels=True,
-                channel_weights=(0.299, 0.587, 0.114),
-                color_format='rgb',
-            )
-        ],
-    ),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-# The authors validate on random clips and crops; their results are of tests alone.
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='mmtemporal.SampleSegments', clip_len=16, test_mode=True),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='mmtemporal.SegmentSampleFrames', clip_len=16, num_clips=2, test_mode=True
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='ThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(step, flip_label_map=_base_.flip_label_map) if step.type == 'Flip' else step
+    for step in _base_.train_pipeline
 ]
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
-# Four machines of 8 GPUs with 16 clips each.
-auto_scale_lr = dict(enable=False, base_batch_size=512)

@@ -22,27 +22,10 @@ model = dict(
 )
 
 # Twice the frames of the other networks, as the stem halves their number.
-train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='UniformSample', clip_len=16),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(32, 32), keep_ratio=False),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='mmtemporal.UniformClipSampleFrames',
-        clip_len=16,
-        num_clips=1,
-        test_mode=True,
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(32, 32), keep_ratio=False),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
+train_pipeline, test_pipeline = (
+    [dict(step, clip_len=16) if 'Sample' in step.type else step for step in pipeline]
+    for pipeline in (_base_.train_pipeline, _base_.test_pipeline)
+)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
@@ -51,23 +34,8 @@ train_cfg = dict(max_epochs=10)
 # Without batch norms it needs a lower rate, and gradients that are clipped.
 optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=5))
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=0.04,
-        begin=0,
-        end=1,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        begin=1,
-        end=10,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], end=10),
 ]
-
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=1, save_best='acc/top1'))
 randomness = dict(seed=0)
-auto_scale_lr = dict(enable=False, base_batch_size=8)

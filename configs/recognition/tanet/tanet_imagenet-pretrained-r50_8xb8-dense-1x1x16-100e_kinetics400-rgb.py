@@ -1,90 +1,11 @@
-_base_ = [
-    '../../_base_/models/tanet_r50.py',
-    '../../_base_/datasets/kinetics400.py',
-    '../../_base_/schedules/sgd_tsm_100e.py',
-    '../../_base_/default_runtime.py',
-]
+_base_ = './tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb.py'
 
-model = dict(
-    backbone=dict(
-        num_segments=16,
-        pretrained='https://download.pytorch.org/models/resnet50-0676ba61.pth',
-    ),
-    # The authors add up logits, not probabilities.
-    cls_head=dict(
-        num_classes={{_base_.num_classes}},
-        num_segments=16,
-        average_clips='score',
-    ),
+model = dict(backbone=dict(num_segments=16), cls_head=dict(num_segments=16))
+
+train_pipeline, val_pipeline, test_pipeline = (
+    [dict(step, num_clips=16) if 'Sample' in step.type else step for step in pipeline]
+    for pipeline in (_base_.train_pipeline, _base_.val_pipeline, _base_.test_pipeline)
 )
-
-train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='DenseSampleFrames', clip_len=1, frame_interval=1, num_clips=16),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(
-        type='MultiScaleCrop',
-        input_size=224,
-        scales=(1, 0.875, 0.75, 0.66),
-        random_crop=False,
-        max_wh_scale_gap=1,
-        num_fixed_crops=13,
-    ),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='DenseSampleFrames',
-        clip_len=1,
-        frame_interval=1,
-        num_clips=16,
-        # The authors' one clip is in the middle of the video.
-        num_sample_positions=1,
-        test_mode=True,
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='DenseSampleFrames',
-        clip_len=1,
-        frame_interval=1,
-        num_clips=16,
-        num_sample_positions=10,
-        test_mode=True,
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    # For portrait videos the authors take the centre crop three times.
-    dict(type='ThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(batch_size=8, dataset=dict(pipeline=val_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-
-optim_wrapper = dict(optimizer=dict(lr=0.01, weight_decay=1e-4))
-param_scheduler = [
-    dict(
-        type='MultiStepLR',
-        begin=0,
-        end=100,
-        by_epoch=True,
-        milestones=[50, 75, 90],
-        gamma=0.1,
-    )
-]
-default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
-# 8 GPUs with 8 clips each.
-auto_scale_lr = dict(enable=False, base_batch_size=64)

@@ -1,6 +1,7 @@
 _base_ = [
     '../../_base_/models/tdn_r50.py',
     '../../_base_/datasets/sthv1.py',
+    '../../_base_/pipelines/5x1x8_multi_scale_crop.py',
     '../../_base_/schedules/sgd_100e.py',
     '../../_base_/default_runtime.py',
 ]
@@ -10,62 +11,31 @@ model = dict(
         pretrained='https://download.pytorch.org/models/resnet50-0676ba61.pth'
     ),
     # The authors rank logits.
-    cls_head=dict(num_classes={{_base_.num_classes}}, average_clips='score'),
+    cls_head=dict(num_classes=_base_.num_classes, average_clips='score'),
 )
 
+# Folders of images instead of videos, and flips that swap labels.
 train_pipeline = [
-    dict(
-        type='SampleFrames',
-        clip_len=5,
-        frame_interval=1,
-        num_clips=8,
-        out_of_bound_opt='repeat_last',
-    ),
+    _base_.train_pipeline[1],
     dict(type='RawFrameDecode'),
-    dict(
-        type='MultiScaleCrop',
-        input_size=224,
-        scales=(1, 0.875, 0.75, 0.66),
-        random_crop=False,
-        max_wh_scale_gap=1,
-        num_fixed_crops=13,
-    ),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5, flip_label_map={{_base_.flip_label_map}}),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    *_base_.train_pipeline[3:-3],
+    dict(type='Flip', flip_ratio=0.5, flip_label_map=_base_.flip_label_map),
+    *_base_.train_pipeline[-2:],
 ]
 val_pipeline = [
-    dict(type='mmtemporal.WindowSampleFrames', clip_len=5, num_clips=8, test_mode=True),
+    _base_.val_pipeline[1],
     dict(type='RawFrameDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    *_base_.val_pipeline[3:],
 ]
 test_pipeline = val_pipeline
-train_dataloader = dict(
-    batch_size=8, drop_last=True, dataset=dict(pipeline=train_pipeline)
-)
-val_dataloader = dict(batch_size=8, dataset=dict(pipeline=val_pipeline))
+train_dataloader = dict(drop_last=True, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
 train_cfg = dict(max_epochs=60)
 # No constructor: the multipliers of groups in the authors' code have no effect.
 optim_wrapper = dict(
-    optimizer=dict(lr=0.01, weight_decay=5e-4),
-    clip_grad=dict(max_norm=20, norm_type=2),
+    optimizer=dict(lr=0.01, weight_decay=5e-4), clip_grad=dict(max_norm=20)
 )
-param_scheduler = [
-    dict(
-        type='MultiStepLR',
-        begin=0,
-        end=60,
-        by_epoch=True,
-        milestones=[30, 45, 55],
-        gamma=0.1,
-    )
-]
+param_scheduler = [dict(_base_.param_scheduler[0], end=60, milestones=[30, 45, 55])]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
-# 8 GPUs with 8 clips each.
-auto_scale_lr = dict(enable=False, base_batch_size=64)

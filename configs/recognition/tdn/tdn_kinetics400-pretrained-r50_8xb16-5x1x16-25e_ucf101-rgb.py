@@ -1,6 +1,7 @@
 _base_ = [
     '../../_base_/models/tdn_r50.py',
     '../../_base_/datasets/ucf101.py',
+    '../../_base_/pipelines/5x1x8_multi_scale_crop_ten_views.py',
     '../../_base_/schedules/sgd_100e.py',
     '../../_base_/default_runtime.py',
 ]
@@ -14,7 +15,7 @@ load_from = (
 model = dict(
     backbone=dict(num_segments=16),
     cls_head=dict(
-        num_classes={{_base_.num_classes}},
+        num_classes=_base_.num_classes,
         num_segments=16,
         dropout_ratio=0.8,
         average_clips='prob',
@@ -23,54 +24,11 @@ model = dict(
     test_cfg=dict(max_testing_views=80),
 )
 
-train_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='SampleFrames',
-        clip_len=5,
-        frame_interval=1,
-        num_clips=16,
-        out_of_bound_opt='repeat_last',
-    ),
-    dict(type='DecordDecode'),
-    dict(
-        type='MultiScaleCrop',
-        input_size=224,
-        scales=(1, 0.875, 0.75, 0.66),
-        random_crop=False,
-        max_wh_scale_gap=1,
-        num_fixed_crops=13,
-    ),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='mmtemporal.SampleWindows', clip_len=5, num_clips=16, test_mode=True),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='mmtemporal.WindowSampleFrames',
-        clip_len=5,
-        num_clips=16,
-        # The authors' code draws one clip ten times here: num_views=1 is that.
-        num_views=10,
-        test_mode=True,
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='ThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
+# Ten views in tests; the authors' code draws one clip ten times here, as num_views=1.
+train_pipeline, val_pipeline, test_pipeline = (
+    [dict(step, num_clips=16) if 'Sample' in step.type else step for step in pipeline]
+    for pipeline in (_base_.train_pipeline, _base_.val_pipeline, _base_.test_pipeline)
+)
 train_dataloader = dict(
     batch_size=16, drop_last=True, dataset=dict(pipeline=train_pipeline)
 )
@@ -80,19 +38,8 @@ test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 train_cfg = dict(max_epochs=25)
 # No constructor: the multipliers of groups in the authors' code have no effect.
 optim_wrapper = dict(
-    optimizer=dict(lr=0.002, weight_decay=5e-4),
-    clip_grad=dict(max_norm=20, norm_type=2),
+    optimizer=dict(lr=0.002, weight_decay=5e-4), clip_grad=dict(max_norm=20)
 )
-param_scheduler = [
-    dict(
-        type='MultiStepLR',
-        begin=0,
-        end=25,
-        by_epoch=True,
-        milestones=[10, 20],
-        gamma=0.1,
-    )
-]
+param_scheduler = [dict(_base_.param_scheduler[0], end=25, milestones=[10, 20])]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
-# 8 GPUs with 16 clips each.
-auto_scale_lr = dict(enable=False, base_batch_size=128)
+auto_scale_lr = dict(base_batch_size=128)

@@ -12,4 +12,3 @@ model = dict(
 
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=1, save_best='acc/top1'))
 randomness = dict(seed=0)
-auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -7,7 +7,7 @@ model = dict(
     backbone=dict(
         _delete_=True,
         type='mmtemporal.TemporalAdapter',
-        backbone={{_base_.r3d_r50}},
+        backbone=_base_.r3d_r50,
         temporal=dict(type='TAdaConv3d'),
         where='spatial_convs',
         num_segments=8,

@@ -1,6 +1,7 @@
 _base_ = [
     '../../_base_/models/slowfast_r50.py',
     '../../_base_/datasets/kinetics400.py',
+    '../../_base_/pipelines/32x2x1_random_resized_crop.py',
     '../../_base_/default_runtime.py',
 ]
 
@@ -10,52 +11,19 @@ model = dict(
     backbone=dict(
         _delete_=True,
         type='mmtemporal.TemporalAdapter',
-        backbone={{_base_.model.backbone}},
+        backbone=_base_.model.backbone,
         temporal=dict(type='TAdaConv3d'),
         where='spatial_convs',
         # Those of the clip; the slow pathway takes every eighth.
         num_segments=32,
     ),
-    cls_head=dict(num_classes={{_base_.num_classes}}),
+    cls_head=dict(num_classes=_base_.num_classes),
 )
 
 # What follows is MMAction2's recipe for SlowFast.
-train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='SampleFrames', clip_len=32, frame_interval=2, num_clips=1),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='RandomResizedCrop'),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='SampleFrames', clip_len=32, frame_interval=2, num_clips=1, test_mode=True
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='SampleFrames', clip_len=32, frame_interval=2, num_clips=10, test_mode=True
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='ThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(batch_size=8, dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 
 train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=256, val_begin=1, val_interval=5

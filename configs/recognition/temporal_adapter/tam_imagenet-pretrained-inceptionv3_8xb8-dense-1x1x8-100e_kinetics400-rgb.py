@@ -1,6 +1,6 @@
-_base_ = [
-    '../tanet/tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb.py',
-]
+_base_ = (
+    '../tanet/tanet_imagenet-pretrained-r50_8xb8-dense-1x1x8-100e_kinetics400-rgb.py'
+)
 
 model = dict(
     backbone=dict(

@@ -1,7 +1,8 @@
 _base_ = [
     '../../_base_/models/tin_r50.py',
     '../../_base_/datasets/sthv2.py',
-    '../../_base_/schedules/sgd_tsm_50e.py',
+    '../../_base_/pipelines/1x1x8_multi_scale_crop.py',
+    '../../_base_/schedules/sgd_tin_40e.py',
     '../../_base_/default_runtime.py',
 ]
 
@@ -11,65 +12,15 @@ model = dict(
         partial_bn=True,
         pretrained='https://download.pytorch.org/models/resnet50-0676ba61.pth',
     ),
-    cls_head=dict(num_classes={{_base_.num_classes}}, dropout_ratio=0.8),
+    cls_head=dict(num_classes=_base_.num_classes, dropout_ratio=0.8),
 )
 
-train_pipeline = [
-    dict(type='DecordInit'),
-    # With fewer frames than segments the authors take the first frame each time.
-    dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=8),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(
-        type='MultiScaleCrop',
-        input_size=224,
-        scales=(1, 0.875, 0.75, 0.66),
-        random_crop=False,
-        max_wh_scale_gap=1,
-        num_fixed_crops=13,
-    ),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    # No flip, as in the authors' code; the paper flips.
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(
-        type='SampleFrames', clip_len=1, frame_interval=1, num_clips=8, test_mode=True
-    ),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = val_pipeline
+# No flip, as in the authors' code; the paper flips.
+train_pipeline = [step for step in _base_.train_pipeline if step.type != 'Flip']
 train_dataloader = dict(batch_size=6, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(batch_size=6, dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+val_dataloader = dict(batch_size=6, dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 
-train_cfg = dict(max_epochs=40)
 # The zoo has 0.01 and clips at 40.
-optim_wrapper = dict(optimizer=dict(lr=0.02, weight_decay=5e-4))
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=0.1,
-        by_epoch=True,
-        begin=0,
-        end=1,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=39,
-        by_epoch=True,
-        begin=1,
-        end=40,
-        convert_to_iter_based=True,
-    ),
-]
+optim_wrapper = dict(optimizer=dict(lr=0.02))
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
-# 8 GPUs with 6 clips each.
-auto_scale_lr = dict(enable=False, base_batch_size=48)

@@ -54,7 +54,7 @@ class SkipBroken(BaseTransform):
     """
 
     def __init__(self, *, transforms: list, max_broken: float = 0.1) -> None:
-        check_number('SkipBroken.max_broken', max_broken, least=0)
+        check_number('SkipBroken.max_broken', max_broken, minimum=0)
         self.transforms = Compose(transforms)
         self.max_broken = max_broken
         self.num_read = 0

@@ -59,7 +59,7 @@ class StrictDecordInit(DecordInit):
     """
 
     def __init__(self, *, num_threads: int = 1) -> None:
-        check_whole('StrictDecordInit.num_threads', num_threads, least=0)
+        check_whole('StrictDecordInit.num_threads', num_threads, minimum=0)
         super().__init__(num_threads=num_threads)
 
     def transform(self, results: dict) -> dict:

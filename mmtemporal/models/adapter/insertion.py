@@ -1,44 +1,27 @@
 """Putting temporal layers into a network that is already there."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
+import torch
 from mmcv.cnn import ConvModule
 from mmcv.cnn.bricks import wrappers
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmtemporal.config_types import type_name
-from mmtemporal.models.layers import (
-    TAM,
-    LongTermTDM,
-    OnFrames,
-    SingleFrameConv3d,
-    TAdaConv2d,
-    TAdaConv3d,
-    TemporalInterlace,
-    TemporalShift,
-)
+from mmtemporal.models.layers import OnFrames, SingleFrameConv3d
 
 from .tracing import Features, Trace
 
-LAYERS = {
-    'TAM': TAM,
-    'TemporalInterlace': TemporalInterlace,
-    'LongTermTDM': LongTermTDM,
-    'TemporalShift': TemporalShift,
-}
 # The convolutions of mmcv differ from those of torch for ancient versions alone.
-CONVS = {
-    'TAdaConv2d': (TAdaConv2d, (nn.Conv2d, wrappers.Conv2d)),
-    'TAdaConv3d': (TAdaConv3d, (nn.Conv3d, wrappers.Conv3d)),
-}
+_TORCH_CONVS = {wrappers.Conv2d: nn.Conv2d, wrappers.Conv3d: nn.Conv3d}
 
 
 def insert(
     host: nn.Module,
     name: str,
     position: str,
-    temporal: Sequence[dict],
+    temporal: Sequence[tuple[type, dict]],
     trace: Trace,
 ) -> str:
     """Puts temporal layers before or behind a module, as a child of it.
@@ -50,7 +33,7 @@ def insert(
         host: The network.
         name: Name of the module.
         position: 'before' or 'after'.
-        temporal: Configs of the layers.
+        temporal: Classes of the layers, and their arguments.
         trace: What :func:`~mmtemporal.models.adapter.tracing.trace_host` saw.
 
     Returns:
@@ -77,33 +60,68 @@ def insert(
             'layers as a list, backbone.temporal'
         )
     features = _features_at(name, position, trace)
-    sizes = (features.num_channels, features.num_frames)
-    layers = []
-    for cfg in temporal:
-        options = dict(cfg)
-        options.pop('_scope_', None)
-        kind = type_name(options.pop('type'))
-        if kind == 'LongTermTDM' and features.layout in ('NLC', 'NTLC', 'NLTC'):
-            raise ValueError(
-                f'LongTermTDM convolves maps, but {name} sees tokens; set '
-                'backbone.where to modules that see maps, or backbone.temporal to TAM, '
-                'TemporalInterlace or TemporalShift'
-            )
-        try:
-            layers.append(LAYERS[kind](*sizes, **options))
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f'{kind} does not fit {name} with {sizes[0]} channels and {sizes[1]} '
-                f'frames: {error}; its arguments are those of backbone.temporal'
-            ) from error
-    module.temporal = OnFrames(
-        *layers, layout=features.layout, num_segments=features.num_frames
-    )
+    module.temporal = _make_layers(name, temporal, features)
     if position == 'before':
         module.register_forward_pre_hook(_run_before)
     else:
         module.register_forward_hook(_run_after)
-    return f'{position} {name} ({sizes[0]} channels, {sizes[1]} frames)'
+    return (
+        f'{position} {name} ({features.num_channels} channels, '
+        f'{features.num_frames} frames)'
+    )
+
+
+def _make_layers(
+    name: str, temporal: Sequence[tuple[type, dict]], features: Features
+) -> OnFrames:
+    """Make layers for the features at a module, and try them on such."""
+    sizes = (features.num_channels, features.num_frames)
+    made = []
+    for layer, options in temporal:
+        try:
+            made.append(layer(*sizes, **options))
+        except Exception as error:  # whatever a layer of a user raises
+            raise ValueError(
+                f'{layer.__name__} does not fit {name} with {sizes[0]} channels and '
+                f'{sizes[1]} frames: {_describe(error)}; its arguments are those of '
+                'backbone.temporal'
+            ) from error
+        layers = OnFrames(*made, layout=features.layout, num_segments=sizes[1])
+        _try(layer, layers, name, features)
+    return layers
+
+
+def _try(layer: type, layers: OnFrames, name: str, features: Features) -> None:
+    """Raise a ValueError if layers cannot run on features, or change their shape."""
+    try:
+        y = deepcopy(layers).to('meta')(torch.empty(features.shape, device='meta'))
+    except Exception as error:  # whatever a layer of a user raises
+        tokens = features.layout in ('NLC', 'NTLC', 'NLTC')
+        if tokens and isinstance(error, (ValueError, RuntimeError)):
+            raise ValueError(
+                f'{layer.__name__} convolves maps, but {name} sees tokens ({error}); '
+                'set backbone.where to modules that see maps, or backbone.temporal to '
+                'a layer that mixes frames alone, such as TAM'
+            ) from error
+        raise ValueError(
+            f'{layer.__name__} cannot run at {name} on features of shape '
+            f'{features.shape}: {_describe(error)}; change backbone.where or '
+            'backbone.temporal'
+        ) from error
+    shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+    if shape != features.shape:
+        raise ValueError(
+            f'{layer.__name__} makes {shape} of the features of shape '
+            f'{features.shape} at {name}; expected a layer that keeps the shape; '
+            'change backbone.temporal'
+        )
+
+
+def _describe(error: Exception) -> str:
+    """Return the text of an error, which some do not have, or not without the type."""
+    if isinstance(error, (ValueError, TypeError)):
+        return str(error)
+    return f'{type(error).__name__} {error}'.rstrip()
 
 
 # Functions of the module, not closures: so copies and pickles of a network run the
@@ -136,37 +154,41 @@ def _features_at(name: str, position: str, trace: Trace) -> Features:
     return features
 
 
-def replace_conv(host: nn.Module, name: str, temporal: dict, trace: Trace) -> str:
-    """Makes a convolution a temporally-adaptive one, which keeps its weights.
+def replace_conv(
+    host: nn.Module, name: str, layer: type, options: dict, trace: Trace
+) -> str:
+    """Put a layer in the place of a convolution, whose weights it keeps.
 
     Args:
         host: The network.
         name: Name of the convolution, or of a ConvModule with one.
-        temporal: Config of the new one.
+        layer: Class of the layer.
+        options: Its arguments beside those of the convolution.
         trace: What :func:`~mmtemporal.models.adapter.tracing.trace_host` saw.
 
     Returns:
         A description of the place.
 
     Raises:
-        ValueError: The module is none of the convolutions that the new one is for.
+        ValueError: The module is none of the convolutions that the new one is for, or
+            the layer does not say what is new in it.
     """
     if isinstance(host.get_submodule(name), ConvModule):
         name = f'{name}.conv'
     old = host.get_submodule(name)
-    options = dict(temporal)
-    options.pop('_scope_', None)
-    kind = type_name(options.pop('type'))
-    adaptive, plain = CONVS[kind]
-    if type(old) not in plain or old.padding_mode != 'zeros':
+    if _TORCH_CONVS.get(type(old), type(old)) is not layer.replaces or (
+        old.padding_mode != 'zeros'
+    ):
         raise ValueError(
-            f'{kind} takes the place of an nn.{plain[0].__name__} padded with zeros, '
-            f'but {name} is {old}; change backbone.where or backbone.temporal.type'
+            f'{layer.__name__} takes the place of an nn.{layer.replaces.__name__} '
+            f'padded with zeros, but {name} is {old}; change backbone.where or '
+            'backbone.temporal.type'
         )
-    if adaptive is TAdaConv2d:
-        options['num_segments'] = _features_at(name, 'before', trace).num_frames
+    if layer.replaces is nn.Conv2d:
+        frames = _features_at(name, 'before', trace).num_frames
+        options = {**options, 'num_segments': frames}
     try:
-        new = adaptive(
+        new = layer(
             old.in_channels,
             old.out_channels,
             old.kernel_size,
@@ -179,9 +201,16 @@ def replace_conv(host: nn.Module, name: str, temporal: dict, trace: Trace) -> st
         )
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f'{kind} cannot take the place of {name}, {old}: {error}; its arguments '
-            'are those of backbone.temporal'
+            f'{layer.__name__} cannot take the place of {name}, {old}: {error}; its '
+            'arguments are those of backbone.temporal'
         ) from error
+    if '' in new.new_modules:
+        # The kernel would count as new, and what a file holds of it would be undone.
+        raise ValueError(
+            f'{layer.__name__} takes the place of convolutions and keeps their '
+            'weights, but its new_modules is that of a layer which is new as a whole; '
+            'name in it the children that a convolution does not have'
+        )
     new.weight, new.bias = old.weight, old.bias
     _set(host, name, new)
     return f'{name} ({old.in_channels} to {old.out_channels} channels)'

@@ -1,4 +1,4 @@
-"""Where temporal layers go in a network: the published places, and patterns."""
+"""Where temporal layers go in a network: the published points, and patterns."""
 
 import re
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from typing import Union
 from torch import nn
 
 from mmtemporal.checks import is_list
+from mmtemporal.models.layers import TAdaConv2d, TAdaConv3d
 
 from .tracing import Trace
 
@@ -36,10 +37,9 @@ class Rule:
     residual_only: bool = False
     whole_stages: bool = False
 
-    def pattern(self, kind: str) -> str:
-        """Return the pattern for a kind of layer."""
-        entry = kind in ('TemporalShift', 'TemporalInterlace')
-        return self.entry if entry else self.inside
+    def pattern(self, layer: type) -> str:
+        """Return the pattern for a class of layers."""
+        return self.entry if layer.at_block_entry else self.inside
 
 
 def _make_resnet_rule(stages: str) -> Rule:
@@ -116,52 +116,19 @@ def _is_temporal(module: nn.Module) -> bool:
 
 CONV_RULES = {'spatial_convs': _is_spatial, 'temporal_convs': _is_temporal}
 
-# The rules that are tried, in this order, where none is named.
-_DEFAULTS = {
-    'TAM': (
-        'resnet',
-        'mobilenet_v2',
-        'shufflenet_v2',
-        'inception_v3',
-        'mobileone',
-        'temporal_convs',
-        'slowfast',
-        'transformer',
-    ),
-    'LongTermTDM': (
-        'tdn',
-        'mobilenet_v2',
-        'shufflenet_v2',
-        'inception_v3',
-        'slowfast',
-        'transformer',
-    ),
-    'TAdaConv2d': ('spatial_convs',),
-    'TAdaConv3d': ('spatial_convs',),
-}
-_DEFAULTS['TemporalShift'] = _DEFAULTS['TemporalInterlace'] = (
-    'resnet',
-    'mobilenet_v2_residual',
-    'shufflenet_v2_residual',
-    'inception_v3',
-    'mobileone',
-    'slowfast',
-    'transformer',
-)
 
-
-def choose_conv(host: nn.Module) -> str:
+def choose_conv(host: nn.Module) -> type:
     """Return which temporally-adaptive convolution can stand in a network."""
     convs = [module for module in host.modules() if _is_spatial(module)]
     in_time = sum(isinstance(module, nn.Conv3d) for module in convs)
-    return 'TAdaConv3d' if 2 * in_time > len(convs) else 'TAdaConv2d'
+    return TAdaConv3d if 2 * in_time > len(convs) else TAdaConv2d
 
 
 def find_places(
     host: nn.Module,
     trace: Trace,
     where: Union[str, Sequence[str], None],
-    kind: str,
+    layer: type,
 ) -> dict[str, str]:
     """Finds the modules at which temporal layers go.
 
@@ -169,8 +136,8 @@ def find_places(
         host: The network.
         trace: What :func:`~mmtemporal.models.adapter.tracing.trace_host` saw.
         where: Name of a rule, or pattern of module names, or several of these. None:
-            the first rule for this kind of layer that finds something.
-        kind: Name of the class of the first layer.
+            the first rule of the layer that finds something.
+        layer: Class of the first layer.
 
     Returns:
         The names of the modules, each with the rule or pattern that found it.
@@ -180,14 +147,14 @@ def find_places(
     """
     rules = [*RULES, *CONV_RULES]
     if where is None:
-        for rule in _DEFAULTS[kind]:
-            names = _match(host, trace, rule, kind)
-            if names and _covers(host, trace, rule, kind, names):
+        for rule in layer.insertion_rules:
+            names = _match(host, trace, rule, layer)
+            if names and _covers(host, trace, rule, layer, names):
                 return dict.fromkeys(names, rule)
         raise ValueError(
-            f'no published place of {kind} is known in a {type(host).__name__}; set '
-            f'backbone.where to one of {rules}, or to a pattern of the names of its '
-            f'modules, such as {_examples(host)}'
+            f'no published place of {layer.__name__} is known in a '
+            f'{type(host).__name__}; set backbone.where to one of {rules}, or to a '
+            f'pattern of the names of its modules, such as {_examples(host)}'
         )
     where = [where] if isinstance(where, str) else where
     if not is_list(where) or not where or not all(isinstance(w, str) for w in where):
@@ -197,7 +164,7 @@ def find_places(
         )
     found = {}
     for item in where:
-        names = _match(host, trace, item, kind)
+        names = _match(host, trace, item, layer)
         if not names:
             close = get_close_matches(item, [n for n, _ in host.named_modules()])
             raise ValueError(
@@ -210,7 +177,7 @@ def find_places(
     return found
 
 
-def _match(host: nn.Module, trace: Trace, where: str, kind: str) -> list[str]:
+def _match(host: nn.Module, trace: Trace, where: str, layer: type) -> list[str]:
     if where in CONV_RULES:
         fits = CONV_RULES[where]
         # Auxiliary classifiers never run here.
@@ -223,7 +190,7 @@ def _match(host: nn.Module, trace: Trace, where: str, kind: str) -> list[str]:
             and not _is_unused(host, name, trace)
         ]
     rule = RULES.get(where)
-    pattern = rule.pattern(kind) if rule else where
+    pattern = rule.pattern(layer) if rule else where
     try:
         pattern = re.compile(pattern)
     except re.error as error:
@@ -247,14 +214,14 @@ def _is_unused(host: nn.Module, name: str, trace: Trace) -> bool:
 
 
 def _covers(
-    host: nn.Module, trace: Trace, rule: str, kind: str, names: list[str]
+    host: nn.Module, trace: Trace, rule: str, layer: type, names: list[str]
 ) -> bool:
     """Whether the blocks of a rule have a third of a network's convolutions, or more.
 
     Networks of other families can have a few modules of the same names, such as the
     stem of an HRNet.
     """
-    pattern = RULES[rule].pattern(kind) if rule in RULES else ''
+    pattern = RULES[rule].pattern(layer) if rule in RULES else ''
     if 'P<block>' not in pattern:
         return True
     convs = [

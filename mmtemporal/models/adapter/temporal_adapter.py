@@ -12,8 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mmtemporal.checkpoints.load import prepare_checkpoint
 from mmtemporal.checkpoints.report import summarise
 from mmtemporal.checkpoints.wrapped_backbone import WrappedBackbone
-from mmtemporal.checks import check_whole, is_list
-from mmtemporal.config_types import type_name
+from mmtemporal.checks import check_whole
 from mmtemporal.models.frame_counts import (
     TemporalBackbone,
     check_channels,
@@ -21,13 +20,14 @@ from mmtemporal.models.frame_counts import (
     check_frames,
 )
 from mmtemporal.models.init_rules import split_rules
-from mmtemporal.models.layers import OnFrames, TAdaConv2d, TAdaConv3d
+from mmtemporal.models.layers.temporal_layer import new_modules
 from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
 
-from .insertion import CONVS, LAYERS, insert, reduce_to_frames, replace_conv
-from .insertion_points import choose_conv, find_places
-from .tracing import build_host, run_host, trace_host
+from .insertion import insert, reduce_to_frames, replace_conv
+from .insertion_points import find_places
+from .layer_types import find_layers
+from .tracing import Trace, build_host, run_host, trace_host
 
 
 @MODELS.register_module()
@@ -64,10 +64,13 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         backbone: Config of the host. ``timm.xxx``, ``torchvision.xxx`` and
             ``mmpretrain.Xxx`` are built as MMAction2's recognizers build them.
         temporal: Config of the layer, or of several in sequence. The type is
-            ``'TAM'``, ``'TemporalInterlace'``, ``'LongTermTDM'`` or
-            ``'TemporalShift'``; or, alone, ``'TAdaConv2d'`` or ``'TAdaConv3d'``,
-            which take the place of a convolution and start as it is, or
-            ``'TAdaConv'``, which is that of the two whose convolutions the backbone
+            ``'TAM'`` or one of its ablations, ``'TemporalInterlace'``,
+            ``'LongTermTDM'``, ``'TemporalShift'``, or a
+            :class:`~mmtemporal.models.layers.TemporalLayer` of your own: its class,
+            its name in :data:`mmtemporal.registry.MODELS` or the path to import it
+            from, such as ``'my_package.MyLayer'``; or, alone, ``'TAdaConv2d'`` or
+            ``'TAdaConv3d'``, which take the place of a convolution and start as it is,
+            or ``'TAdaConv'``, which is that of the two whose convolutions the backbone
             has. The rest are arguments of the class.
         num_segments: Number T of frames of a clip.
         where: Name of a rule, or a regular expression for whole names of modules of
@@ -120,12 +123,9 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
                 f"backbone.position={position!r} is none of 'before', 'after'"
             )
         check_whole('backbone.num_segments', num_segments)
-        temporal = [temporal] if isinstance(temporal, dict) else temporal
-        kinds = _check_kinds(temporal)
         self.num_segments = num_segments
         self.host, self.library = build_host(backbone)
-        if kinds == ['TAdaConv']:
-            kinds = [choose_conv(self.host)]
+        layers = find_layers(temporal, self.host)
         trace = trace_host(self.host, self.library, num_segments, image_size)
         self._check_host()
         self._freeze_unused(trace.unused)
@@ -134,35 +134,40 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         features = trace.features_of(trace.output)
         self.out_layout = features and features.layout
         self.out_rows = trace.output and trace.output[0]
-        places = []
-        for name, rule in find_places(self.host, trace, where, kinds[0]).items():
-            if kinds[0] in CONVS:
-                options = {**temporal[0], 'type': kinds[0]}
-                place = replace_conv(self.host, name, options, trace)
-            else:
-                side = position
-                if rule == 'temporal_convs':
-                    name, side = reduce_to_frames(self.host, name), 'after'
-                place = insert(self.host, name, side, temporal, trace)
-            places.append(place)
-        print_log(
-            f'{" and ".join(kinds)} in {len(places)} places of '
-            f'{type(self.host).__name__}:' + ''.join(f'\n    {p}' for p in places),
-            logger='current',
-        )
+        self._insert(layers, where, position, trace)
         # Hosts freeze here what is to be frozen: from the start, so that neither the
         # optimizer nor a distributed wrapper ever waits for these gradients.
         self.train()
 
+    def _insert(
+        self,
+        layers: Sequence[tuple[type, dict]],
+        where: Union[str, Sequence[str], None],
+        position: str,
+        trace: Trace,
+    ) -> None:
+        """Put layers at all insertion points, and log these."""
+        points = []
+        first, options = layers[0]
+        for name, rule in find_places(self.host, trace, where, first).items():
+            if first.replaces:
+                point = replace_conv(self.host, name, first, options, trace)
+            else:
+                side = position
+                if rule == 'temporal_convs':
+                    name, side = reduce_to_frames(self.host, name), 'after'
+                point = insert(self.host, name, side, layers, trace)
+            points.append(point)
+        names = ' and '.join(layer.__name__ for layer, _ in layers)
+        print_log(
+            f'{names} in {len(points)} places of {type(self.host).__name__}:'
+            + ''.join(f'\n    {point}' for point in points),
+            logger='current',
+        )
+
     def temporal_layers(self) -> dict[str, nn.Module]:
-        """Returns what the host did not have, by its name."""
-        found = {}
-        for name, module in self.named_modules():
-            if isinstance(module, OnFrames):
-                found[name] = module
-            elif isinstance(module, (TAdaConv2d, TAdaConv3d)):
-                found[f'{name}.routing'] = module.routing
-        return found
+        """Return what the wrapped backbone did not have, by its name."""
+        return new_modules(self)
 
     @property
     def feature_frames(self) -> Optional[int]:
@@ -252,24 +257,3 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         prepare_checkpoint(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-def _check_kinds(temporal: Sequence[dict]) -> list[str]:
-    if not is_list(temporal) or not all(isinstance(cfg, dict) for cfg in temporal):
-        raise ValueError(
-            'backbone.temporal must be the config of a layer, or a list of them, got '
-            f'{temporal!r}'
-        )
-    kinds = [type_name(cfg.get('type')) for cfg in temporal]
-    convs = ['TAdaConv', *CONVS]
-    for cfg, kind in zip(temporal, kinds):
-        if kind not in [*LAYERS, *convs]:
-            raise ValueError(
-                f'backbone.temporal.type={cfg.get("type")!r} is none of '
-                f'{[*LAYERS, *convs]}'
-            )
-    if len(kinds) != 1 and (not kinds or set(kinds) & set(convs)):
-        raise ValueError(
-            f'backbone.temporal is a layer, or several of {[*LAYERS]}; got {kinds}'
-        )
-    return kinds

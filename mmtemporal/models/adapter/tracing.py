@@ -32,11 +32,13 @@ class Features:
 
     Args:
         layout: See :class:`~mmtemporal.models.layers.OnFrames`.
+        shape: Shape of the tensor.
         num_frames: Number of frames of a clip.
         num_channels: Number of channels.
     """
 
     layout: str
+    shape: Shape
     num_frames: int
     num_channels: int
 
@@ -83,19 +85,19 @@ class Trace:
             return None
         if len(shape) == 5 and shape[0] == 1:
             if self._channels_last(shape):
-                return Features('NTHWC', shape[1], shape[4])
-            return Features('NCTHW', shape[2], shape[1])
+                return Features('NTHWC', shape, shape[1], shape[4])
+            return Features('NCTHW', shape, shape[2], shape[1])
         if len(shape) == 4 and self.rows in (None, shape[0]):
             if self._channels_last(shape):
-                return Features('NHWC', shape[0], shape[3])
-            return Features('NCHW', shape[0], shape[1])
+                return Features('NHWC', shape, shape[0], shape[3])
+            return Features('NCHW', shape, shape[0], shape[1])
         if len(shape) == 3 and shape[0] == (self.rows or self.input[2]):
-            return Features('NLC', shape[0], shape[2])
+            return Features('NLC', shape, shape[0], shape[2])
         if len(shape) == 3 and self.tokens and shape[0] == 1:
             layout, frames = self.tokens
             # Class tokens may be in front, but hardly as many as frames.
             if shape[1] >= frames > shape[1] % frames:
-                return Features(layout, frames, shape[2])
+                return Features(layout, shape, frames, shape[2])
         return None
 
     def _channels_last(self, shape: Shape) -> bool:

@@ -124,7 +124,7 @@ class _TAdaConvNeXt(TemporalBackbone, BaseModule):
         depths, channels = (options.pop(key, None) for key in ('depths', 'channels'))
         keys = self.arch_settings['tiny'].keys()
         if (
-            not are_whole(depths, _STAGES, least=0)
+            not are_whole(depths, _STAGES, minimum=0)
             or not are_whole(channels, _STAGES)
             or not options.keys() <= keys
         ):
@@ -141,7 +141,7 @@ class _TAdaConvNeXt(TemporalBackbone, BaseModule):
             raise ValueError(
                 f'backbone.out_indices={out_indices} must name stages, 0 to 3'
             )
-        check_whole('backbone.frozen_stages', frozen_stages, least=-1)
+        check_whole('backbone.frozen_stages', frozen_stages, minimum=-1)
         if frozen_stages > max(out_indices) + 1:
             raise ValueError(
                 f'backbone.frozen_stages={frozen_stages} names a stage that is not '

@@ -73,7 +73,7 @@ class TAdaConvNeXtBlock(nn.Module):
 
     def init_identity(self) -> None:
         """Makes the block, in time, the identity: frames do not see each other."""
-        self.dwconv.routing.init_identity()
+        self.dwconv.init_identity()
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.normalise(self.dwconv(x))

@@ -4,13 +4,12 @@ Paper: TAM: Temporal Adaptive Module for Video Recognition (ICCV 2021),
 https://arxiv.org/abs/2005.06803
 """
 
-from collections.abc import Sequence
 from typing import Optional
 
 from torch import Tensor, nn
 
 from mmtemporal.checks import check_choice, check_options
-from mmtemporal.models.layers import TAM
+from mmtemporal.models.layers import TAM_VARIANTS
 from mmtemporal.registry import MODELS
 
 from .temporal_resnet import TemporalResNet
@@ -33,14 +32,14 @@ class TABlock(nn.Module):
         block: mmaction2's ``Bottleneck`` or ``BasicBlock``.
         num_segments: Number of frames of a clip.
         style: 'a', 'b', 'c' or 'd', the place of the module.
-        tam_cfg: Further arguments of the module.
+        tam_cfg: Variant, if it is not the module itself, and further arguments.
 
     Shape:
         - input: (n * t, c, h, w)
         - output: that of ``block``
 
     Raises:
-        ValueError: The style is unknown.
+        ValueError: The style or the variant is unknown.
     """
 
     def __init__(
@@ -55,7 +54,10 @@ class TABlock(nn.Module):
             channels = convs[0].in_channels
         else:
             channels = convs[self.position - 1].out_channels
-        self.tam = TAM(channels, num_segments, **tam_cfg)
+        options = dict(tam_cfg)
+        variant = options.pop('variant', 'tam')
+        check_choice('tam_cfg.variant', variant, TAM_VARIANTS)
+        self.tam = TAM_VARIANTS[variant](channels, num_segments, **options)
         # Under the name that Grad-CAM looks for.
         self.relu = block.relu
 
@@ -86,16 +88,18 @@ class TANet(TemporalResNet):
         depth: 18, 34, 50, 101 or 152.
         num_segments: Number T of frames of a clip, at least the kernel's.
         tam_cfg: Arguments of :class:`~mmtemporal.models.layers.TAM`: ``alpha``,
-            ``beta``, ``adaptive_kernel_size``, ``conv1d_kernel_size``,
-            ``variant``.
+            ``beta``, ``adaptive_kernel_size``, ``conv1d_kernel_size``. And
+            ``variant``, one of the paper's ablations (its Table 2), each with the
+            arguments of its class: ``'reversed'``, ``'global'``, ``'local'``,
+            ``'global_se'``, ``'pool'``, ``'conv'``, see
+            :mod:`mmtemporal.models.layers.tam_ablations`.
         block_style: Place of the module in a block, 'a' to 'd' (the paper's
             Figure 3; the release has 'b', after the first convolution).
-        temporal_stages: Indices of the stages with the module. Defaults to
-            all; the paper's Table 5 adds them from the last stage on.
         resize_segments: Whether the checkpoint of a TANet for another number of
             frames is resized, see :mod:`mmtemporal.checkpoints.segments`, instead of
             refused.
-        **kwargs: See :class:`TemporalResNet`.
+        **kwargs: See :class:`TemporalResNet`. The paper's Table 5 adds
+            ``temporal_stages`` from the last on.
 
     Shape:
         - input: (n * t, 3, h, w), the frames of a clip being consecutive rows
@@ -107,24 +111,21 @@ class TANet(TemporalResNet):
             another network.
     """
 
+    wrapper = 'block'
+
     def __init__(
         self,
         depth: int,
         num_segments: int,
         tam_cfg: Optional[dict] = None,
         block_style: str = 'b',
-        temporal_stages: Optional[Sequence[int]] = None,
         resize_segments: bool = False,
         **kwargs,
     ) -> None:
-        options = check_options('backbone.tam_cfg', tam_cfg)
-        super().__init__(
-            depth,
-            num_segments,
-            lambda block, _: TABlock(block, num_segments, block_style, options),
-            temporal_layer=TAM,
-            wrapper='block',
-            temporal_stages=temporal_stages,
-            **kwargs,
-        )
+        self.tam_cfg = check_options('backbone.tam_cfg', tam_cfg)
+        self.block_style = block_style
+        super().__init__(depth, num_segments, **kwargs)
         self.resize_segments = resize_segments
+
+    def make_block(self, block: nn.Module, stage: int) -> nn.Module:
+        return TABlock(block, self.num_segments, self.block_style, self.tam_cfg)

@@ -21,12 +21,11 @@ from mmtemporal.checks import (
     check_whole,
     is_list,
 )
-from mmtemporal.models.layers import LongTermTDM, TemporalShift, frame_differences
+from mmtemporal.models.layers import LongTermTDM, ShortTermTDM, TemporalShift
 from mmtemporal.ops import recompute
 from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
 
-from .checkpointed_stage import CheckpointedStage
 from .temporal_resnet import TemporalResNet
 
 # How the frame's features F and the differences' features H become one.
@@ -108,7 +107,7 @@ class TDN(TemporalResNet):
     within each window through a second stem and a copy of the first stage, and
     adds it to the features of the centre frames after both. The long-term
     module (L-TDM) weights the features of each segment by what changes between
-    segments; behind it, a learnt shift mixes neighbouring segments.
+    segments; behind it, a learnable shift mixes neighbouring segments.
 
     No tensor depends on T, so a checkpoint can be used with any number of
     segments. But the fusion weights do, by default: to use a checkpoint trained
@@ -128,7 +127,7 @@ class TDN(TemporalResNet):
             'product_sum', F + F * H, of frame features F and difference
             features H, which have no weights.
         long_term_stages: Indices of the stages with L-TDM, 0 being ``layer1``.
-        shift_stages: Indices of the stages with the learnt shift.
+        shift_stages: Indices of the stages with the learnable shift.
         ltdm_cfg: Further arguments of
             :class:`~mmtemporal.models.layers.LongTermTDM`: ``reduction``,
             ``num_scales``.
@@ -160,50 +159,38 @@ class TDN(TemporalResNet):
         shift_stages: Sequence[int] = (1, 2, 3),
         ltdm_cfg: Optional[dict] = None,
         num_stages: int = 4,
-        with_cp: bool = False,
         **kwargs,
     ) -> None:
-        check_whole('backbone.num_stages', num_stages, most=4)
+        check_whole('backbone.num_stages', num_stages, maximum=4)
         check_stages('backbone.long_term_stages', long_term_stages, num_stages)
         check_stages('backbone.shift_stages', shift_stages, num_stages)
         check_whole('backbone.frames_per_segment', frames_per_segment)
         check_choice('backbone.fusion_form', fusion_form, _FUSIONS)
-        options = check_options('backbone.ltdm_cfg', ltdm_cfg)
-        plain = {}
-
-        def add_difference(block: nn.Module, stage: int) -> nn.Module:
-            plain.setdefault(f'layer{stage + 1}', []).append(deepcopy(block))
-            channels = block.conv1.out_channels
-            ltdm = shift = None
-            if stage in long_term_stages:
-                ltdm = LongTermTDM(channels, num_segments, **options)
-            if stage in shift_stages:
-                shift = TemporalShift(channels, num_segments)
-            return TDBlock(block, ltdm, shift) if ltdm or shift else block
-
-        super().__init__(
-            depth,
-            num_segments,
-            add_difference,
-            temporal_layer=LongTermTDM,
-            num_stages=num_stages,
-            with_cp=with_cp,
-            **kwargs,
-        )
+        fusion = default_fusion(num_segments) if fusion is None else fusion
+        check_numbers('backbone.fusion', fusion, length=2)
         self.frames_per_segment = frames_per_segment
         self.short_term = short_term
-        if fusion is None:
-            fusion = default_fusion(num_segments)
-        check_numbers('backbone.fusion', fusion, length=2)
         self.fusion = fusion
         self.fusion_form = fusion_form
-        self._make_difference_path(
-            plain, CheckpointedStage if with_cp else nn.Sequential
-        )
-        # Once more: now with the difference path.
-        self._freeze()
+        self.long_term_stages = long_term_stages
+        self.shift_stages = shift_stages
+        self.ltdm_cfg = check_options('backbone.ltdm_cfg', ltdm_cfg)
+        super().__init__(depth, num_segments, num_stages=num_stages, **kwargs)
 
-    def _make_difference_path(self, plain: dict, stage: type) -> None:
+    def make_stages(self, temporal_stages: Sequence[int]) -> None:
+        self._make_difference_path()  # from the stages as they still are
+        super().make_stages(temporal_stages)
+
+    def make_block(self, block: nn.Module, stage: int) -> nn.Module:
+        channels = block.conv1.out_channels
+        ltdm = shift = None
+        if stage in self.long_term_stages:
+            ltdm = LongTermTDM(channels, self.num_segments, **self.ltdm_cfg)
+        if stage in self.shift_stages:
+            shift = TemporalShift(channels, self.num_segments)
+        return TDBlock(block, ltdm, shift) if ltdm or shift else block
+
+    def _make_difference_path(self) -> None:
         """Adds a stem and copies of the stages up to the last fusion."""
         layers = ['conv1', *self.res_layers]
         if not is_list(self.short_term) or any(
@@ -222,6 +209,7 @@ class TDN(TemporalResNet):
             )
         last = max(map(layers.index, self.short_term))
         self.difference_layers = layers[: last + 1]
+        self.short_term_tdm = ShortTermTDM(self.num_segments)
         self.diff_conv1 = ConvModule(
             self.in_channels * (self.frames_per_segment - 1),
             64,
@@ -234,7 +222,8 @@ class TDN(TemporalResNet):
             act_cfg=self.act_cfg,
         )
         for name in self.difference_layers[1:]:
-            self.add_module(f'diff_{name}', stage(*plain[name]))
+            blocks = deepcopy(getattr(self, name))
+            self.add_module(f'diff_{name}', self.stage_type(*blocks))
 
     def rows_of_clip(self, shape: Sequence[int]) -> int:
         single = len(shape) == 3 and shape[0] == self.in_channels
@@ -243,7 +232,7 @@ class TDN(TemporalResNet):
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
         windows = self._windows(x)
         x = windows[:, self.frames_per_segment // 2]
-        difference = self._differ(windows) if self.difference_layers else None
+        difference = self.short_term_tdm(windows) if self.short_term else None
         outs = []
         for index, name in enumerate(['conv1', *self.res_layers]):
             x = self._run(name, x)
@@ -254,9 +243,6 @@ class TDN(TemporalResNet):
             if index - 1 in self.out_indices:
                 outs.append(x)
         return outs[0] if len(outs) == 1 else tuple(outs)
-
-    def _differ(self, windows: Tensor) -> Tensor:
-        return frame_differences(windows)
 
     def _run(self, name: str, x: Tensor) -> Tensor:
         x = getattr(self, name)(x)
@@ -298,6 +284,7 @@ class TDN(TemporalResNet):
     # -------------------------------------------------------------- weights
 
     def _init_temporal(self) -> None:
+        super()._init_temporal()
         own = self.state_dict()
         for key in own:
             if key.startswith('diff_') and self.image_name(key):

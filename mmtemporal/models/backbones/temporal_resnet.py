@@ -1,7 +1,7 @@
 """What all temporal networks on a ResNet share."""
 
 from collections.abc import Sequence
-from typing import Callable, Optional, Union
+from typing import Optional, Union
 
 from mmaction.models.backbones.resnet import ResNet
 from mmengine.model import BaseModule
@@ -18,6 +18,7 @@ from mmtemporal.checks import (
 )
 from mmtemporal.models.frame_counts import TemporalBackbone, check_frames
 from mmtemporal.models.init_rules import init_in_order
+from mmtemporal.models.layers.temporal_layer import new_modules, temporal_layers
 
 from .checkpointed_stage import CheckpointedStage
 
@@ -25,21 +26,15 @@ from .checkpointed_stage import CheckpointedStage
 class TemporalResNet(TemporalBackbone, ResNet):
     """A ResNet whose residual blocks are given a temporal layer.
 
-    It adds to mmaction2's ``ResNet``: the check of the frame count, activation
-    checkpointing that leaves batch norm statistics exact and works with basic
-    blocks, freezing that knows the ImageNet layers from the temporal ones, and
-    ImageNet initialisation that skips nothing silently.
+    A network overrides :meth:`make_block`. This class adds to mmaction2's ``ResNet``:
+    the check of the frame count, activation checkpointing that leaves batch norm
+    statistics exact and works with basic blocks, freezing that knows the ImageNet
+    layers from the temporal ones, and ImageNet initialisation that skips nothing
+    silently.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
         num_segments: Number T of frames of a clip.
-        add_temporal: Takes a residual block and the index of its stage, and
-            returns the block that replaces it. It is asked for each block of
-            the stages in ``temporal_stages``.
-        temporal_layer: Class, or classes, of the temporal layers inside the new
-            blocks.
-        wrapper: Name of the child under which a new block keeps the modules of
-            the old one, if it does. It tells ImageNet names from ours.
         temporal_stages: Indices of the stages that become temporal, 0 being
             ``layer1``. Defaults to all.
         num_stages: Number of stages, 1 to 4. Fewer need as many ``strides`` and
@@ -64,6 +59,10 @@ class TemporalResNet(TemporalBackbone, ResNet):
             release too; with ``torchvision_pretrain=False`` one of this
             backbone. A stem for colours is averaged for other ``in_channels``.
 
+    Attributes:
+        wrapper: Name of the child under which a new block keeps the modules of the old
+            one, if it does. It tells ImageNet names from ours.
+
     Shape:
         - input: (n * t, 3, h, w), the frames of a clip being consecutive rows
         - output: (n * t, c, h / 32, w / 32), or a tuple with one such map for
@@ -76,14 +75,12 @@ class TemporalResNet(TemporalBackbone, ResNet):
     """
 
     image_network = ImageResNet
+    wrapper: Optional[str] = None
 
     def __init__(
         self,
         depth: int,
         num_segments: int,
-        add_temporal: Callable[[nn.Module, int], nn.Module],
-        temporal_layer: Union[type, tuple[type, ...]],
-        wrapper: Optional[str] = None,
         temporal_stages: Optional[Sequence[int]] = None,
         num_stages: int = 4,
         out_indices: Sequence[int] = (3,),
@@ -111,19 +108,30 @@ class TemporalResNet(TemporalBackbone, ResNet):
             **kwargs,
         )
         self.num_segments = num_segments
-        self.temporal_layer = temporal_layer
-        self.wrapper = wrapper
         self.norm_eval = norm_eval
         self.partial_bn = partial_bn
-        for index, name in enumerate(self.res_layers):
-            blocks = list(getattr(self, name))
-            if index in temporal_stages:
-                blocks = [add_temporal(block, index) for block in blocks]
-            stage = CheckpointedStage if with_cp else nn.Sequential
-            setattr(self, name, stage(*blocks))
+        self.stage_type = CheckpointedStage if with_cp else nn.Sequential
+        self.make_stages(temporal_stages)
         # Frozen from the start, so that neither the optimizer nor a
         # distributed wrapper ever waits for these gradients.
         self._freeze()
+
+    def make_stages(self, temporal_stages: Sequence[int]) -> None:
+        """Replace the blocks of the ResNet by those of the network."""
+        for index, name in enumerate(self.res_layers):
+            blocks = list(getattr(self, name))
+            if index in temporal_stages:
+                blocks = [self.make_block(block, index) for block in blocks]
+            setattr(self, name, self.stage_type(*blocks))
+
+    def make_block(self, block: nn.Module, stage: int) -> nn.Module:
+        """Return the block with temporal layers that replaces a residual block.
+
+        Args:
+            block: mmaction2's ``Bottleneck`` or ``BasicBlock``, which may be changed.
+            stage: Index of its stage, 0 being ``layer1``.
+        """
+        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
         check_frames(x, self.in_channels, self.num_segments)
@@ -141,7 +149,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
         # No gradient reaches stages behind the output, for which DDP would wait.
         for name in self.res_layers[max(self.out_indices) + 1 :]:
             getattr(self, name).requires_grad_(False)
-        norms = self._host_norms()
+        norms = self._image_norms()
         if self.partial_bn:
             for norm in norms[1:]:
                 norm.requires_grad_(False)
@@ -149,17 +157,11 @@ class TemporalResNet(TemporalBackbone, ResNet):
             for norm in norms if self.norm_eval else norms[1:]:
                 norm.eval()
 
-    def _host_norms(self) -> list:
-        """Lists the batch norms that are the ResNet's own, in network order."""
-        temporal = set()
-        for module in self.modules():
-            if isinstance(module, self.temporal_layer):
-                temporal.update(module.modules())
-        return [
-            module
-            for module in self.modules()
-            if isinstance(module, _BatchNorm) and module not in temporal
-        ]
+    def _image_norms(self) -> list:
+        """List the batch norms that are the ResNet's own, in network order."""
+        new = {m for part in new_modules(self).values() for m in part.modules()}
+        norms = [module for module in self.modules() if isinstance(module, _BatchNorm)]
+        return [norm for norm in norms if norm not in new]
 
     # -------------------------------------------------------------- weights
 
@@ -177,7 +179,9 @@ class TemporalResNet(TemporalBackbone, ResNet):
                 raise
 
     def _init_temporal(self) -> None:
-        """Initialises what the rules of ``init_cfg`` do not do right."""
+        """Initialise what the rules of ``init_cfg`` do not do right."""
+        for _, layer in temporal_layers(self):
+            layer.init_identity()
 
     def image_name(self, key: str) -> Optional[str]:
         """Return torchvision's name of a tensor, None for a temporal one."""
@@ -205,7 +209,7 @@ def _check_stages(
     frozen_stages: int,
 ) -> None:
     """Names the keys that mmaction2's ResNet only asserts."""
-    check_whole('backbone.num_stages', num_stages, most=4)
+    check_whole('backbone.num_stages', num_stages, maximum=4)
     for name, sizes in (('strides', strides), ('dilations', dilations)):
         if not are_whole(sizes, num_stages):
             raise ValueError(
@@ -215,5 +219,5 @@ def _check_stages(
     check_stages('backbone.out_indices', out_indices, num_stages)
     if not out_indices:
         raise ValueError('got no backbone.out_indices, expected a stage or more')
-    check_whole('backbone.frozen_stages', frozen_stages, least=-1)
+    check_whole('backbone.frozen_stages', frozen_stages, minimum=-1)
     check_stages('backbone.frozen_stages', range(frozen_stages), num_stages)

@@ -3,7 +3,6 @@
 Paper: Temporal Interlacing Network (AAAI 2020), https://arxiv.org/abs/2001.06499
 """
 
-from collections.abc import Sequence
 from typing import Optional
 
 from torch import nn
@@ -31,8 +30,6 @@ class TIN(TemporalResNet):
         tin_cfg: Further arguments of
             :class:`~mmtemporal.models.layers.TemporalInterlace`:
             ``num_groups``, ``reverse``, ``offset_scale``.
-        temporal_stages: Indices of the stages with interlacing. Defaults to
-            all.
         resize_segments: Whether the checkpoint of a TIN for another number of frames
             is resized, see :mod:`mmtemporal.checkpoints.segments`, instead of refused.
         **kwargs: See :class:`TemporalResNet`.
@@ -47,32 +44,25 @@ class TIN(TemporalResNet):
             another network.
     """
 
+    wrapper = 'net2'
+
     def __init__(
         self,
         depth: int,
         num_segments: int,
         shift_div: int = 4,
         tin_cfg: Optional[dict] = None,
-        temporal_stages: Optional[Sequence[int]] = None,
         resize_segments: bool = False,
         **kwargs,
     ) -> None:
-        options = check_options('backbone.tin_cfg', tin_cfg)
-
-        def interlace(block: nn.Module, _: int) -> nn.Module:
-            interlacing = TemporalInterlace(
-                block.conv1.in_channels, num_segments, shift_div, **options
-            )
-            block.conv1.conv = InterlacedConv(interlacing, block.conv1.conv)
-            return block
-
-        super().__init__(
-            depth,
-            num_segments,
-            interlace,
-            temporal_layer=TemporalInterlace,
-            wrapper='net2',
-            temporal_stages=temporal_stages,
-            **kwargs,
-        )
+        self.shift_div = shift_div
+        self.tin_cfg = check_options('backbone.tin_cfg', tin_cfg)
+        super().__init__(depth, num_segments, **kwargs)
         self.resize_segments = resize_segments
+
+    def make_block(self, block: nn.Module, stage: int) -> nn.Module:
+        interlacing = TemporalInterlace(
+            block.conv1.in_channels, self.num_segments, self.shift_div, **self.tin_cfg
+        )
+        block.conv1.conv = InterlacedConv(interlacing, block.conv1.conv)
+        return block

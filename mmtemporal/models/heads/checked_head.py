@@ -7,7 +7,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.model import initialize
 from torch import Tensor
 
-from mmtemporal.checks import check_number, check_probability, check_whole, is_list
+from mmtemporal.checks import check_number, check_probability, check_whole
 from mmtemporal.models.init_rules import split_rules
 
 
@@ -47,8 +47,8 @@ class CheckedHead:
         if num_segments is not None:
             check_whole('cls_head.num_segments', num_segments)
         check_probability('cls_head.dropout_ratio', dropout_ratio)
-        check_number('cls_head.init_std', init_std, least=0)
-        if is_list(kwargs.get('topk')):
+        check_number('cls_head.init_std', init_std, minimum=0)
+        if isinstance(kwargs.get('topk'), list):
             kwargs['topk'] = tuple(kwargs['topk'])  # JSON and YAML have no tuples
         super().__init__(
             num_classes,

@@ -5,19 +5,17 @@ from torch import Tensor, nn
 
 from mmtemporal.ops import recompute
 
-from .temporal_difference import LongTermTDM
+from .temporal_layer import TemporalLayer
 
 
-class OnFrames(nn.Sequential):
+class OnFrames(TemporalLayer, nn.Sequential):
     """Layers in sequence, on features that need not be maps of single frames.
 
     The layers see maps of frames, (n * t, c, h, w), and their outputs have the
-    layout of the input again. Tokens become maps that are one pixel high. The many
-    maps inside a long-term module are computed again in the backward pass instead of
-    being kept.
+    layout of the input again. Tokens become feature maps that are one pixel high.
 
     Args:
-        *layers: The layers. They keep the shape of what they are given.
+        *layers: Temporal layers. They keep the shape of what they are given.
         layout: 'NCHW': (n * t, c, h, w); 'NHWC': (n * t, h, w, c); 'NLC': tokens,
             (n * t, l, c); 'NCTHW': clips, (n, c, t, h, w); 'NTHWC': (n, t, h, w, c);
             'NTLC': tokens of clips, (n, t * l, c), frame by frame; 'NLTC': (n, l * t,
@@ -33,7 +31,7 @@ class OnFrames(nn.Sequential):
         super().__init__(*layers)
         self.layout = layout
         self.num_segments = num_segments
-        self.keeps_maps = not any(isinstance(layer, LongTermTDM) for layer in layers)
+        self.recomputes = any(layer.recomputes for layer in layers)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.layout == 'NHWC':
@@ -63,9 +61,9 @@ class OnFrames(nn.Sequential):
         return torch.cat((extra, x.flatten(1, 2)), 1)
 
     def _run(self, x: Tensor) -> Tensor:
-        if self.keeps_maps:
-            return super().forward(x)
-        return recompute(super().forward, x, *self)
+        if self.recomputes:
+            return recompute(super().forward, x, *self)
+        return super().forward(x)
 
     def extra_repr(self) -> str:
         return f'layout={self.layout}, num_segments={self.num_segments}'

@@ -7,27 +7,17 @@ Efficient Video Understanding, https://arxiv.org/abs/2308.05787
 
 from typing import Optional
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmtemporal.checks import check_choice, check_options, check_whole
-from mmtemporal.config_types import type_name
-from mmtemporal.ops import without_autocast
+from mmtemporal.checks import check_whole
 from mmtemporal.ops.tracing import is_symbolic
 
-from .temporal_routing import AttentionRouting, ConvRouting
-
-_ROUTINGS = {
-    'conv': ConvRouting,
-    'attention': AttentionRouting,
-    # as pure Python configs have them
-    'ConvRouting': ConvRouting,
-    'AttentionRouting': AttentionRouting,
-}
+from .calibration import compute_calibration, make_routing, scale
+from .temporal_layer import TemporalLayer
 
 
-class TAdaConv2d(nn.Conv2d):
+class TAdaConv2d(TemporalLayer, nn.Conv2d):
     r"""A 2-D convolution whose kernel is calibrated for every frame.
 
     A routing function looks at the means of all frames of the clip and returns
@@ -81,6 +71,11 @@ class TAdaConv2d(nn.Conv2d):
             multiple of ``num_segments``.
     """
 
+    replaces = nn.Conv2d
+    insertion_rules = ('spatial_convs',)
+    records = ('calibration',)
+    new_modules = ('routing',)
+
     def __init__(
         self,
         in_channels: int,
@@ -111,11 +106,14 @@ class TAdaConv2d(nn.Conv2d):
             check_whole('num_segments', num_segments)
         self.num_segments = num_segments
         self.calibrate = calibrate
-        self.routing = _make_routing(self, calibrate_bias, routing)
+        self.routing = make_routing(self, calibrate_bias, routing)
 
     def init_weights(self) -> None:
-        """Makes all calibrations one again; the kernel is left as it is."""
+        """Draw the routing function again; the kernel is left as it is."""
         self.routing.init_weights()
+
+    def init_identity(self) -> None:
+        self.routing.init_identity()
 
     def forward(self, x: Tensor) -> Tensor:
         if is_symbolic(x):
@@ -134,19 +132,19 @@ class TAdaConv2d(nn.Conv2d):
         return self._convolve(x, self.num_segments)
 
     def _convolve(self, x: Tensor, t: int) -> Tensor:
-        alpha, bias = _calibrate(self, x.unflatten(0, (-1, t)).transpose(1, 2))
+        alpha, bias = compute_calibration(self, x.unflatten(0, (-1, t)).transpose(1, 2))
         # (n, t, c) -> (n * t, c, 1, 1)
         alpha = alpha.flatten(0, 1)[..., None, None]
         if self.calibrate == 'cin':
-            y = self._conv_forward(_scale(x, alpha), self.weight, None)
+            y = self._conv_forward(scale(x, alpha), self.weight, None)
         else:
-            y = _scale(self._conv_forward(x, self.weight, None), alpha)
+            y = scale(self._conv_forward(x, self.weight, None), alpha)
         if bias is None:
             return y
         return y + bias.flatten(0, 1)[..., None, None].to(y.dtype)
 
 
-class TAdaConv3d(nn.Conv3d):
+class TAdaConv3d(TemporalLayer, nn.Conv3d):
     r"""A 3-D convolution whose kernel is calibrated for every output frame.
 
     As :class:`TAdaConv2d`, for kernels that see several frames, such as those
@@ -180,6 +178,11 @@ class TAdaConv3d(nn.Conv3d):
     Raises:
         ValueError: An argument does not fit.
     """
+
+    replaces = nn.Conv3d
+    insertion_rules = ('spatial_convs',)
+    records = ('calibration',)
+    new_modules = ('routing',)
 
     def __init__(
         self,
@@ -216,20 +219,23 @@ class TAdaConv3d(nn.Conv3d):
                 f'{self.dilation}, padding={self.padding}'
             )
         self.calibrate = calibrate
-        self.routing = _make_routing(self, calibrate_bias, routing)
+        self.routing = make_routing(self, calibrate_bias, routing)
 
     def init_weights(self) -> None:
-        """Makes all calibrations one again; the kernel is left as it is."""
+        """Draw the routing function again; the kernel is left as it is."""
         self.routing.init_weights()
 
+    def init_identity(self) -> None:
+        self.routing.init_identity()
+
     def forward(self, x: Tensor) -> Tensor:
-        alpha, bias = _calibrate(self, x)
+        alpha, bias = compute_calibration(self, x)
         # (n, t, c) -> (n, c, t, 1, 1)
         alpha = alpha.transpose(1, 2)[..., None, None]
         if self.calibrate == 'cin':
             y = self._convolve_scaled(x, alpha)
         else:
-            y = _scale(self._conv_forward(x, self.weight, None), alpha)
+            y = scale(self._conv_forward(x, self.weight, None), alpha)
         if bias is None:
             return y
         return y + bias.transpose(1, 2)[..., None, None].to(y.dtype)
@@ -239,7 +245,7 @@ class TAdaConv3d(nn.Conv3d):
         padded = F.pad(x, (0, 0) * 2 + (size // 2, size // 2))
         return sum(
             F.conv3d(
-                _scale(padded[:, :, i : i + t], alpha),
+                scale(padded[:, :, i : i + t], alpha),
                 self.weight[:, :, i : i + 1],
                 None,
                 self.stride,
@@ -249,47 +255,3 @@ class TAdaConv3d(nn.Conv3d):
             )
             for i in range(size)
         )
-
-
-def _make_routing(
-    conv: nn.Module, calibrate_bias: bool, routing: Optional[dict]
-) -> nn.Module:
-    """Makes the routing function of a convolution."""
-    if conv.calibrate not in ('cin', 'cout'):
-        raise ValueError(f"calibrate={conv.calibrate!r} is none of 'cin', 'cout'")
-    if calibrate_bias and conv.bias is None:
-        raise ValueError('calibrate_bias=True needs bias=True')
-    options = check_options('routing', routing)
-    kind = type_name(options.pop('type', 'conv'))
-    check_choice('routing.type', kind, _ROUTINGS)
-    return _ROUTINGS[kind](
-        conv.in_channels,
-        conv.in_channels if conv.calibrate == 'cin' else conv.out_channels,
-        bias_channels=conv.out_channels if calibrate_bias else None,
-        **options,
-    )
-
-
-def _calibrate(conv: nn.Module, x: Tensor) -> tuple[Tensor, Optional[Tensor]]:
-    """Computes the calibration of the kernel for every frame, and the bias.
-
-    A calibration is one plus something small, which half precision loses. So
-    autocast does not reach the routing function, and it is the small part
-    alone that is rounded to the dtype of the frames.
-
-    Shape:
-        - x: (n, in_channels, t, h, w)
-        - output: how far the calibrations are from one, (n, t, c); and the
-          calibrated bias, (n or 1, t or 1, out_channels), or None
-    """
-    with without_autocast(x):
-        means = x.mean((3, 4), dtype=conv.routing.b.weight.dtype)
-        alpha, beta = conv.routing(means.transpose(1, 2))
-        if beta is not None:
-            return alpha, _scale(conv.bias, beta)
-    return alpha, None if conv.bias is None else conv.bias[None, None]
-
-
-def _scale(x: Tensor, deviation: Tensor) -> Tensor:
-    """Returns ``x * (1 + deviation)`` in the dtype of x."""
-    return torch.addcmul(x, x, deviation.to(x.dtype))

@@ -8,8 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmtemporal.checks import check_frames, check_whole
-from mmtemporal.ops.tracing import is_symbolic, is_traced
+from mmtemporal.checks import check_whole
+from mmtemporal.ops import is_traced, split_clips
+from mmtemporal.ops.tracing import is_symbolic
+from mmtemporal.registry import MODELS
+
+from .temporal_layer import TemporalLayer
 
 
 def frame_differences(windows: Tensor) -> Tensor:
@@ -29,7 +33,36 @@ def frame_differences(windows: Tensor) -> Tensor:
     return (pooled[:, 1:] - pooled[:, :-1]).flatten(1, 2)
 
 
-class LongTermTDM(nn.Module):
+class ShortTermTDM(TemporalLayer, nn.Module):
+    """Takes the differences of which short-term TDM makes features.
+
+    What follows, a stem and stages of their own, is in
+    :class:`~mmtemporal.models.TDN`.
+
+    Args:
+        num_segments: Number T of windows of a clip.
+
+    Shape:
+        - input, output: See :func:`frame_differences`.
+    """
+
+    records = ('difference',)
+
+    def __init__(self, num_segments: int) -> None:
+        super().__init__()
+        self.num_segments = num_segments
+
+    def forward(self, windows: Tensor) -> Tensor:
+        differences = frame_differences(windows)
+        if self.recorder is not None:
+            # (n * t, (k - 1) * c, h, w) -> (n, t, k - 1, c, h, w)
+            each = differences.unflatten(1, (-1, windows.size(2)))
+            self.record(difference=split_clips(each, self.num_segments))
+        return differences
+
+
+@MODELS.register_module()
+class LongTermTDM(TemporalLayer, nn.Module):
     r"""Weights channels and places by how much they differ between segments.
 
     With :math:`b` the reduced features of a segment and :math:`q` the same
@@ -68,6 +101,17 @@ class LongTermTDM(nn.Module):
             number of frames is no multiple of ``num_segments``.
     """
 
+    insertion_rules = (
+        'tdn',
+        'mobilenet_v2',
+        'shufflenet_v2',
+        'inception_v3',
+        'slowfast',
+        'transformer',
+    )
+    records = ('gate', 'gate_map')
+    recomputes = True
+
     def __init__(
         self,
         in_channels: int,
@@ -102,8 +146,8 @@ class LongTermTDM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not is_symbolic(x) and min(x.shape[-2:]) < 2 and self.num_scales >= 2:
             raise ValueError(
-                f'got maps of {x.size(-2)} x {x.size(-1)} pixels, which cannot be '
-                'halved; give larger frames (a network with four stages needs 33 '
+                f'got feature maps of {x.size(-2)} x {x.size(-1)} pixels, which cannot '
+                'be halved; give larger frames (a network with four stages needs 33 '
                 'pixels or more)'
             )
         both = self._multi_scale(self._differences(x))
@@ -112,14 +156,16 @@ class LongTermTDM(nn.Module):
         # would scatter what is written into halves of a map.
         sigmoid = torch.sigmoid if is_traced() else torch.sigmoid_
         gate = (sigmoid(forward) + sigmoid(backward)).mul_(0.5).add_(0.5)
+        if self.recorder is not None:
+            clips = split_clips(gate, self.num_segments)
+            self.record(gate=clips.mean((3, 4)), gate_map=clips.mean(2))
         return x * gate
 
     def _differences(self, x: Tensor) -> Tensor:
         """Returns forward and backward differences: (2 * n * t, r, h, w)."""
-        check_frames(x.size(0), self.num_segments)
         reduced = self.reduce_bn(self.reduce(x))
-        aligned = self.align(reduced).unflatten(0, (-1, self.num_segments))
-        reduced = reduced.unflatten(0, (-1, self.num_segments))
+        aligned = split_clips(self.align(reduced), self.num_segments)
+        reduced = split_clips(reduced, self.num_segments)
         forward = aligned[:, 1:] - reduced[:, :-1]
         backward = aligned[:, :-1] - reduced[:, 1:]
         frames = (0, 0) * 3

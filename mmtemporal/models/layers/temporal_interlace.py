@@ -4,17 +4,19 @@ Paper: Temporal Interlacing Network (AAAI 2020), https://arxiv.org/abs/2001.0649
 """
 
 from math import ceil
+from typing import Optional
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_eval
 
-from mmtemporal.checks import check_frames, check_number, check_whole
-from mmtemporal.ops import recompute, temporal_mix, without_autocast
+from mmtemporal.checks import check_number, check_whole
+from mmtemporal.ops import recompute, without_autocast
+from mmtemporal.registry import MODELS
 
-# Its loop over the kernel hides the sizes from torch.fx.
-torch.fx.wrap('temporal_mix')
+from .temporal_layer import SHIFT_RULES, MixingLayer, TemporalLayer, clip_means
 
-# The sigmoid of this is 0.625, so with a scale of 4 every learnt offset starts
+# The sigmoid of this is 0.625, so with a scale of 4 every learnable offset starts
 # near half a frame, and with the paper's scale of T = 8 at one frame.
 _INITIAL_OFFSET_BIAS = 0.5108
 
@@ -73,8 +75,9 @@ class WeightNet(nn.Module):
         return 2 * self.conv(x).sigmoid()
 
 
-class TemporalInterlace(nn.Module):
-    r"""Moves groups of channels in time by learnt, fractional offsets.
+@MODELS.register_module()
+class TemporalInterlace(MixingLayer):
+    r"""Moves groups of channels in time by learnable, fractional offsets.
 
     The first ``in_channels / shift_div`` channels are cut into equal groups. A
     group with the offset o takes the linear interpolation of its two nearest
@@ -84,19 +87,19 @@ class TemporalInterlace(nn.Module):
     .. math::
         y_t = w_t \sum_s \max(0,\, 1 - |t - s - o|)\; x_s
 
-    Written with this hat function the move is a few taps for each group,
+    Written with this hat function the move is a few weights for each group,
     differentiable on any device and in any precision, and its gradient is the
     true adjoint: the gradient of the features moves *against* the offset. (The
     backward pass of ``mmcv.ops.tin_shift`` moves it along with the offset.)
-    Where an offset is exactly a whole number its own derivative is taken as 0.
+    Where an offset is exactly an integer its own derivative is taken as 0.
 
     Args:
         in_channels: Number C of channels.
         num_segments: Number T of frames of a clip.
         shift_div: The first C / shift_div channels, or so many fewer that the groups
             are equal, are moved, the rest stays.
-        num_groups: Number of learnt offsets and of weights.
-        reverse: Whether each learnt offset also moves a second group by the
+        num_groups: Number of learnable offsets and of weights.
+        reverse: Whether each learnable offset also moves a second group by the
             opposite amount, with the same weight. The paper's Table 5 compares
             1 and 2 groups with, 2 and 4 groups without.
         offset_scale: Width of the range of the offsets, in frames. The released
@@ -111,6 +114,10 @@ class TemporalInterlace(nn.Module):
             multiple of ``num_segments``.
     """
 
+    insertion_rules = SHIFT_RULES
+    at_block_entry = True
+    records = ('offset', 'weight', 'matrix')
+
     def __init__(
         self,
         in_channels: int,
@@ -120,15 +127,13 @@ class TemporalInterlace(nn.Module):
         reverse: bool = True,
         offset_scale: float = 4.0,
     ) -> None:
-        super().__init__()
-        check_whole('num_segments', num_segments)
+        super().__init__(num_segments)
         check_whole('shift_div', shift_div)
         check_whole('tin_cfg.num_groups', num_groups)
-        check_number('tin_cfg.offset_scale', offset_scale, least=0)
+        check_number('tin_cfg.offset_scale', offset_scale, minimum=0)
         parts = num_groups * (2 if reverse else 1)
-        self.num_segments = num_segments
-        self.num_moved = in_channels // (shift_div * parts) * parts
-        if self.num_moved == 0:
+        self.num_mixed = in_channels // (shift_div * parts) * parts
+        if self.num_mixed == 0:
             raise ValueError(
                 f'{in_channels} channels are less than shift_div={shift_div} times '
                 f'{parts} groups (num_groups={num_groups}, reverse={reverse}); change '
@@ -138,31 +143,21 @@ class TemporalInterlace(nn.Module):
         # No offset reaches beyond.
         self.reach = ceil(offset_scale / 2)
         self.offset_net = OffsetNet(
-            self.num_moved, num_segments, num_groups, offset_scale
+            self.num_mixed, num_segments, num_groups, offset_scale
         )
-        self.weight_net = WeightNet(self.num_moved, num_groups)
+        self.weight_net = WeightNet(self.num_mixed, num_groups)
 
-    def forward(self, x: Tensor) -> Tensor:
-        check_frames(x.size(0), self.num_segments)
-        taps = self.taps(x[:, : self.num_moved])
-        return temporal_mix(x, self.num_segments, taps, self.num_moved)
+    def mixing_weights(self, x: Tensor) -> Tensor:
+        """Return the weights of the frames for every group, (n, k, t, groups).
 
-    def taps(self, x: Tensor) -> Tensor:
-        """Computes the weights with which the frames of every group are mixed.
-
-        Offsets, interpolation and sigmoids need the precision of float32, so
-        autocast does not reach them.
-
-        Shape:
-            - input: (n * t, num_moved, h, w), the channels that move
-            - output: (n, k, t, groups), see :func:`mmtemporal.ops.temporal_mix`,
-              with k = 5 for offsets of up to two frames
+        With k = 5 for offsets of up to two frames. Offsets, interpolation and
+        sigmoids need the precision of float32, so autocast does not reach them.
         """
         with without_autocast(x):
-            # (n * t, c) -> (n, c, t)
-            means = x.mean((2, 3), dtype=self.weight_net.conv.weight.dtype)
-            means = means.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
+            dtype = self.weight_net.conv.weight.dtype
+            means = clip_means(x[:, : self.num_mixed], self.num_segments, dtype)
             offset, weight = self.offset_net(means), self.weight_net(means)
+            self.record(offset=offset, weight=weight)
             if self.reverse:
                 # Groups in order: o_0, o_1, -o_0, -o_1, with w_0, w_1, w_0, w_1.
                 offset = torch.cat((offset, -offset), 1)
@@ -174,14 +169,14 @@ class TemporalInterlace(nn.Module):
 def _hat(offset: Tensor, reach: int) -> Tensor:
     """Return the interpolation weights of offsets: (n, g) to (n, k, g)."""
     step = torch.arange(-reach, reach + 1, device=offset.device, dtype=offset.dtype)
-    # A tap's frame is s = t + step, hence t - s - o = -(step + o).
+    # A weight's frame is s = t + step, hence t - s - o = -(step + o).
     return (1 - (step[:, None] + offset[:, None]).abs()).relu()
 
 
 torch.fx.wrap('_hat')
 
 
-class InterlacedConv(nn.Module):
+class InterlacedConv(TemporalLayer, nn.Module):
     """A convolution with temporal interlacing in front.
 
     It takes the place of a convolution in a residual block, so that only the
@@ -199,10 +194,18 @@ class InterlacedConv(nn.Module):
         - output: that of ``net2``
     """
 
+    new_modules = ('net1',)
+
     def __init__(self, net1: TemporalInterlace, net2: nn.Module) -> None:
         super().__init__()
+        self.num_segments = net1.num_segments
         self.net1 = net1
         self.net2 = net2
 
     def forward(self, x: Tensor) -> Tensor:
         return recompute(lambda x: self.net2(self.net1(x)), x)
+
+    def fold(self, norm: Optional[nn.Module] = None) -> nn.Module:
+        if norm is not None:
+            self.net2 = fuse_conv_bn_eval(self.net2, norm)
+        return self

@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmtemporal.checks import check_frames
-from mmtemporal.ops import temporal_mix
+from mmtemporal.ops import split_clips, temporal_mix
 
 # Its loop over the kernel hides the sizes from torch.fx.
 torch.fx.wrap('temporal_mix')
@@ -31,7 +30,6 @@ def temporal_pool(x: Tensor, num_segments: int, mode: str = 'avg') -> Tensor:
     """
     if mode == 'avg':
         return temporal_mix(x, num_segments, x.new_full((1, 3, 1, 1), 1 / 3))
-    check_frames(x.size(0), num_segments)
     # (n * t, c, h, w) -> (n, t, c * h * w)
-    clips = x.unflatten(0, (-1, num_segments)).flatten(2)
+    clips = split_clips(x, num_segments).flatten(2)
     return F.max_pool2d(clips, (3, 1), 1, (1, 0)).reshape(x.shape)

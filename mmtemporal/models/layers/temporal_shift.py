@@ -1,16 +1,16 @@
-"""Learnt shift of channels in time."""
+"""Learnable shift of channels in time."""
 
 import torch
 from torch import Tensor, nn
 
 from mmtemporal.checks import check_whole
-from mmtemporal.ops import temporal_mix
+from mmtemporal.registry import MODELS
 
-# Its loop over the kernel hides the sizes from torch.fx.
-torch.fx.wrap('temporal_mix')
+from .temporal_layer import SHIFT_RULES, MixingLayer
 
 
-class TemporalShift(nn.Module):
+@MODELS.register_module()
+class TemporalShift(MixingLayer):
     """Mixes each channel of three neighbouring frames with weights of its own.
 
     It is a depthwise temporal convolution, the same for all clips. It starts
@@ -36,6 +36,9 @@ class TemporalShift(nn.Module):
         ValueError: The number of frames is no multiple of ``num_segments``.
     """
 
+    insertion_rules = SHIFT_RULES
+    at_block_entry = True
+
     def __init__(
         self,
         in_channels: int,
@@ -43,10 +46,8 @@ class TemporalShift(nn.Module):
         shift_div: int = 8,
         learnt: bool = True,
     ) -> None:
-        super().__init__()
-        check_whole('num_segments', num_segments)
+        super().__init__(num_segments)
         check_whole('shift_div', shift_div)
-        self.num_segments = num_segments
         # Holds the weights alone: optimizer constructors and initialisers know a
         # convolution, but not a bare parameter.
         self.conv = nn.Conv1d(
@@ -60,7 +61,6 @@ class TemporalShift(nn.Module):
             self.conv.weight[2 * fold :, 0, 1] = 1
         self.conv.requires_grad_(learnt)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def mixing_weights(self, x: Tensor) -> Tensor:
         # (c, 1, k) -> (n=1, k, t=1, c)
-        taps = self.conv.weight.permute(1, 2, 0).unsqueeze(2)
-        return temporal_mix(x, self.num_segments, taps)
+        return self.conv.weight.permute(1, 2, 0).unsqueeze(2)

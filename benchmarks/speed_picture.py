@@ -1,0 +1,53 @@
+"""Draw the results of networks.py: bars over the floor, which is one."""
+
+import matplotlib
+
+matplotlib.use('Agg')  # no display is needed
+
+import matplotlib.pyplot as plt  # noqa: E402
+
+COLOURS = {'ours': '#1b7f79', 'in-tree': '#c98b1d', 'literal': '#b0413e'}
+PANELS = (
+    ('inference', 'ratio', 'inference time'),
+    ('training', 'ratio', 'training step time'),
+    ('training', 'memory_ratio', 'peak memory of a training step'),
+)
+
+
+def draw(rows, path):
+    """Draw the first setting and number of frames that is in the rows."""
+    first = rows[0]
+    same = ('setting', 'frames')
+    rows = [row for row in rows if all(row[key] == first[key] for key in same)]
+    names = list(dict.fromkeys(row['network'] for row in rows))
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(12, 3.6), sharey=True)
+    for axis, (mode, value, title) in zip(axes, PANELS):
+        _draw_panel(axis, [row for row in rows if row['mode'] == mode], names, value)
+        axis.set_title(title)
+    axes[0].set_ylabel('ratio to TSN on the same ResNet')
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc='lower center', ncols=len(labels))
+    figure.suptitle(
+        f'ResNet-{first["depth"]}, {first["batch"]} x {first["frames"]} frames, '
+        f'{first["size"]} px, {first["setting"]}: {first["device"]}, '
+        f'{first["threads"]} thread(s), torch {first["torch"]}',
+        fontsize=10,
+    )
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def _draw_panel(axis, rows, names, value):
+    width = 0.8 / len(COLOURS)
+    for place, (implementation, colour) in enumerate(COLOURS.items()):
+        bars = [row for row in rows if row['implementation'] == implementation]
+        x = [names.index(row['network']) + (place - 1) * width for row in bars]
+        heights = [float(row[value]) for row in bars]
+        axis.bar(x, heights, width, color=colour, label=implementation)
+        for left, height in zip(x, heights):
+            text = f'{height:.2f}'
+            axis.annotate(text, (left, height), ha='center', va='bottom', fontsize=7)
+    axis.axhline(1, color='black', linewidth=1)
+    axis.set_xticks(range(len(names)), names)
+    axis.spines[['top', 'right']].set_visible(False)

@@ -1,0 +1,87 @@
+"""Write the speed tables of the pages from the results files.
+
+A page says where: between `<!-- speed FILE [SETTING] -->` and `<!-- end -->`, FILE
+being one of benchmarks/results and SETTING one of its settings (all without).
+
+    python benchmarks/speed_table.py README.md docs/speed.md
+"""
+
+import argparse
+import csv
+import re
+from pathlib import Path
+
+RESULTS = Path(__file__).resolve().parent / 'results'
+BLOCK = re.compile(r'(<!-- speed (\S+?)(?: (\S+))? -->\n).*?(<!-- end -->)', re.DOTALL)
+OTHERS = ('literal', 'in-tree')
+
+
+def read_rows(file):
+    with (RESULTS / file).open(newline='') as lines:
+        return list(csv.DictReader(lines))
+
+
+def cell(rows, mode, value):
+    """Write ours, and in brackets the others."""
+    found = {row['implementation']: row for row in rows if row['mode'] == mode}
+    if 'ours' not in found:
+        return '–'
+    others = [
+        f'{name} {float(found[name][value]):.2f}' for name in OTHERS if name in found
+    ]
+    text = f'**{float(found["ours"][value]):.2f}**'
+    if value == 'ratio':
+        least, greatest = (
+            float(found['ours'][f'ratio_{end}']) for end in ('least', 'greatest')
+        )
+        text += f' ({least:.2f} to {greatest:.2f})'
+    return ', '.join([text, *others])
+
+
+def make_table(file, setting=None):
+    """Return lines of markdown: a row for each network, setting and frame count."""
+    groups = {}
+    for row in read_rows(file):
+        if setting in (None, row['setting']):
+            key = row['network'], row['setting'], row['frames']
+            groups.setdefault(key, []).append(row)
+    first = next(iter(groups.values()))[0]
+    lines = [
+        '| network | setting | frames | inference | training step | its peak memory |',
+        '|---|---|---|---|---|---|',
+    ]
+    for key, rows in groups.items():
+        cells = (
+            cell(rows, 'inference', 'ratio'),
+            cell(rows, 'training', 'ratio'),
+            cell(rows, 'training', 'memory_ratio'),
+        )
+        lines.append('| ' + ' | '.join((*key, *cells)) + ' |')
+    lines += [
+        '',
+        f'ResNet-{first["depth"]}, {first["batch"]} clip(s) of {first["size"]} px, '
+        f'{first["device"]}, {first["threads"]} thread(s), torch {first["torch"]}, '
+        f'{first["rounds"]} rounds (`benchmarks/results/{file}`).',
+    ]
+    return lines
+
+
+def fill(page):
+    """Return the text of a page with its tables made anew."""
+
+    def replace(match):
+        start, file, setting, end = match.groups()
+        return start + '\n' + '\n'.join(make_table(file, setting)) + '\n\n' + end
+
+    return BLOCK.sub(replace, page)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('pages', type=Path, nargs='+')
+    for page in parser.parse_args().pages:
+        page.write_text(fill(page.read_text()))
+
+
+if __name__ == '__main__':
+    main()

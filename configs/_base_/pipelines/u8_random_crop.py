@@ -1,0 +1,20 @@
+# As TAda2D on Something-Something: a frame from each of 8 segments; tested on 2 clips.
+_base_ = './8x8x1_random_crop.py'
+
+train_pipeline = [
+    dict(type='DecordInit'),
+    dict(type='mmtemporal.SampleSegments', clip_len=8),
+    *_base_.train_pipeline[2:],
+]
+val_pipeline = [
+    dict(type='DecordInit'),
+    dict(type='mmtemporal.SampleSegments', clip_len=8, test_mode=True),
+    *_base_.val_pipeline[2:],
+]
+test_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='mmtemporal.SegmentSampleFrames', clip_len=8, num_clips=2, test_mode=True
+    ),
+    *_base_.test_pipeline[2:],
+]

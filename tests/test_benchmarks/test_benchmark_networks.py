@@ -1,0 +1,85 @@
+"""The benchmark of the networks, and the tables made of its results."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BENCHMARKS = REPOSITORY / 'benchmarks'
+PAGES = [REPOSITORY / 'README.md', REPOSITORY / 'docs' / 'speed.md']
+
+
+@pytest.fixture
+def tools(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+
+def test_compares_all_implementations(tmp_path):
+    out = tmp_path / 'speed.csv'
+    arguments = '--depth 18 --size 36 --frames 4 --repeats 1 --settings plain fused'
+    command = [
+        sys.executable,
+        BENCHMARKS / 'networks.py',
+        *arguments.split(),
+        '--out',
+        out,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with out.open(newline='') as lines:
+        rows = list(csv.DictReader(lines))
+    expected = {
+        (network, implementation, mode, setting)
+        for network in ('TIN', 'TANet', 'TAda2D', 'TDN')
+        for implementation in ('TSN', 'ours', 'literal')
+        for mode, setting in (
+            ('inference', 'plain'),
+            ('training', 'plain'),
+            ('inference', 'fused'),
+        )
+    }
+    keys = ('network', 'implementation', 'mode', 'setting')
+    assert {tuple(row[key] for key in keys) for row in rows} == expected
+    for row in rows:
+        assert float(row['seconds']) > 0 and float(row['memory_mib']) > 0
+        if row['implementation'] == 'TSN':
+            assert float(row['ratio']) == float(row['memory_ratio']) == 1
+    assert out.with_suffix('.png').stat().st_size > 10_000
+
+
+def test_an_unknown_setting_is_named():
+    command = [sys.executable, BENCHMARKS / 'networks.py', '--settings', 'plain+fast']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert '--settings plain+fast: expected' in done.stderr
+
+
+def test_peak_memory_counts_what_lives_at_once(tools):
+    from measuring import peak_memory
+
+    def run():
+        x = torch.ones(2**18)  # one MiB
+        y = x + 1
+        del x
+        return y + 1
+
+    assert 2 * 2**20 <= peak_memory(run) < 2.1 * 2**20
+
+
+def test_rounds_are_compared_one_by_one(tools):
+    from measuring import ratio
+
+    assert ratio([1, 2, 9], [1, 1, 3]) == (2, 1, 3)
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_tables_are_those_of_the_results(page, tools):
+    from speed_table import BLOCK, fill
+
+    text = page.read_text()
+    assert BLOCK.search(text)
+    assert fill(text) == text
