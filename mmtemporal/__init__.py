@@ -24,4 +24,4 @@ from . import checkpoints, compat, registry  # noqa: E402
 __all__ = ['__version__', 'checkpoints', 'compat', 'registry']
 
 compat.apply()
-checkpoints.accept_foreign_files()
+checkpoints.accept_third_party_files()

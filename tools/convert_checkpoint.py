@@ -1,9 +1,8 @@
 """Converts a checkpoint of the authors, the zoo or an image network for mmtemporal.
 
 What SRC is, is recognised by the names of its tensors. A trained network is renamed
-as a whole. An image network, or a ResNet, TSN or TSM of MMAction2, becomes a start: the
-backbone of CONFIG with its weights, to be given as load_from or as
-backbone.pretrained.
+as a whole. An image network, or a ResNet, TSN or TSM of MMAction2, initialises the
+backbone of CONFIG, to be given as load_from or as backbone.pretrained.
 """
 
 import argparse
@@ -18,18 +17,13 @@ from torch import nn
 
 from mmtemporal import __version__
 from mmtemporal.checkpoints.class_order import read_class_order
-from mmtemporal.checkpoints.compare import compare
-from mmtemporal.checkpoints.convert import (
-    FORMATS,
-    Format,
-    convert,
-    find_tensors,
-    recognise,
-    shorten,
-)
+from mmtemporal.checkpoints.convert import convert, find_tensors
 from mmtemporal.checkpoints.files import check_target, read_checkpoint, write_checkpoint
 from mmtemporal.checkpoints.fit import build_model, load_strictly
-from mmtemporal.checkpoints.starts import STARTS, start_backbone
+from mmtemporal.checkpoints.formats import FORMATS, PRETRAINED, Format, recognise
+from mmtemporal.checkpoints.load import start_backbone
+from mmtemporal.checkpoints.report import Report, compare, summarise
+from mmtemporal.checkpoints.segments import resize_segments
 
 SOURCES = (
     *('auto', 'authors', 'zoo', 'mmaction2'),
@@ -39,7 +33,7 @@ SEED = 0
 
 
 def parse_args(arguments: Optional[list] = None) -> argparse.Namespace:
-    known = '\n'.join(f'  {kind.name}' for kind in (*FORMATS, *STARTS))
+    known = '\n'.join(f'  {kind.name}' for kind in (*FORMATS, *PRETRAINED))
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog=f'known are:\n{known}',
@@ -75,6 +69,13 @@ def parse_args(arguments: Optional[list] = None) -> argparse.Namespace:
         'THEIRS is the order of SRC, by default the same names sorted. For '
         'Something-Something V1, see docs/checkpoints.md',
     )
+    parser.add_argument(
+        '--num-segments',
+        type=int,
+        metavar='T',
+        help='make the checkpoint of a TANet or TIN one for T frames, see '
+        'docs/checkpoints.md',
+    )
     parser.add_argument('--force', action='store_true', help='replace DST')
     parser.add_argument(
         '--allow-pickle',
@@ -87,15 +88,17 @@ def parse_args(arguments: Optional[list] = None) -> argparse.Namespace:
         parser.error('--class-order takes one or two files')
     if args.cfg_options and not args.config:
         parser.error('--cfg-options changes the config, give --config')
+    if args.num_segments is not None and args.num_segments < 1:
+        parser.error('--num-segments is a number of frames')
     return args
 
 
 def convert_file(args: argparse.Namespace) -> Table:
-    """Writes DST and returns what to tell about it."""
+    """Write DST and return what to tell about it."""
     check_target(args.dst, args.force)
     table = Table(title=f'{args.src.name} -> {args.dst.name}', show_header=False)
     tensors = find_tensors(read_checkpoint(args.src, args.allow_pickle))
-    kind = recognise(tensors, (*FORMATS, *STARTS))
+    kind = recognise(tensors, (*FORMATS, *PRETRAINED))
     check_source(args, kind)
     table.add_row('is', kind.name)
     # Some layers draw their weights when they are built.
@@ -128,9 +131,11 @@ def check_source(args: argparse.Namespace, kind: Format) -> None:
         raise ValueError(
             f'--class-order is for networks of the authors; it is {kind.name}'
         )
-    if kind in STARTS and not kind.rename and not args.config:
+    if args.num_segments and kind not in FORMATS:
+        raise ValueError(f'--num-segments is for a TANet or TIN; it is {kind.name}')
+    if kind in PRETRAINED and not kind.rename and not args.config:
         raise ValueError(
-            f'it is {kind.name}; give by --config whose backbone shall start from it'
+            f'it is {kind.name}; give by --config whose backbone it shall initialise'
         )
 
 
@@ -139,43 +144,56 @@ def convert_trained(
 ) -> dict:
     order = read_class_order(*args.class_order) if args.class_order else None
     conversion = convert(tensors, order)
-    table.add_row('loaded', f'{len(conversion.tensors)} tensors')
+    result, report = conversion.tensors, conversion.report
+    if args.num_segments:
+        own = model.state_dict() if model else None
+        report.resized = resize_segments(result, args.num_segments, own)
+        if not report.resized:
+            raise ValueError(
+                f'no tensor of {conversion.format.name} has to be resized for '
+                f'--num-segments {args.num_segments}; leave it out'
+            )
+    add_report(table, report)
     for new, old in conversion.old_names.items():
         if new != old:
             table.add_row('for instance', f'{old} is {new}')
             break
-    for title in ('reshaped', 'folded', 'skipped'):
-        names = getattr(conversion, title)
-        table.add_row(title.replace('_', ' '), shorten(names) if names else '0')
     if order:
         moved = sum(new != old for new, old in enumerate(order))
         table.add_row('class order', f'{moved} of {len(order)} classes moved')
     if model is None:
         table.add_row('checked', 'no: --config names the network that must take it')
     else:
-        load_strictly(model, conversion.tensors)
+        load_strictly(model, result)
         table.add_row('checked', f'loaded strictly into the model of {args.config}')
-    return conversion.tensors
+    return result
+
+
+def add_report(table: Table, report: Report) -> None:
+    table.add_row('loaded', f'{len(report.loaded)} tensors')
+    for done, names in report.changes().items():
+        table.add_row(done, summarise(names))
 
 
 def keep_resnet(tensors: dict, kind: Format, table: Table) -> dict:
     """Return a ResNet as all backbones on one load it."""
     names = {name: kind.rename(name) for name in tensors}
     skipped = [name for name in names if names[name] is None]
-    table.add_row('loaded', f'{len(names) - len(skipped)} tensors')
-    table.add_row('skipped', shorten(skipped) if skipped else '0')
-    table.add_row('checked', 'no: --config names the network that shall start from it')
-    return {new: tensors[name] for name, new in names.items() if new}
+    kept = [name for name in names if names[name] is not None]
+    add_report(table, Report(loaded=kept, skipped=skipped))
+    table.add_row('checked', 'no: --config names the network that it shall initialise')
+    return {names[name]: tensors[name] for name in kept}
 
 
 def start_from_network(
     args: argparse.Namespace, tensors: dict, model: nn.Module, table: Table
 ) -> dict:
     backbone = model.backbone
-    report = start_backbone(backbone, tensors, args.src.name)
     table.add_row('backbone', f'{type(backbone).__name__} of {args.config}')
-    table.add_row('its report', report)
-    table.add_row('seed', f'{SEED}, for what is initialised')
+    others = {k for k in tensors if k.startswith(('cls_head.', 'data_preprocessor.'))}
+    kept = {name: x for name, x in tensors.items() if name not in others}
+    add_report(table, start_backbone(backbone, kept, args.src.name))
+    table.add_row('seed', f'{SEED}, for what is newly initialised')
     result = {f'backbone.{name}': x for name, x in backbone.state_dict().items()}
     return {**result, **take_classifier(tensors, model, table)}
 
@@ -184,11 +202,11 @@ def take_classifier(tensors: dict, model: nn.Module, table: Table) -> dict:
     """Return the classifier of a recognizer if it is that of the model."""
     theirs = {k: x for k, x in tensors.items() if k.startswith('cls_head.')}
     own = {k: x for k, x in model.state_dict().items() if k.startswith('cls_head.')}
-    missing, unexpected, mismatched = compare(own, theirs)
     if not theirs:
         return {}
-    if missing or unexpected or mismatched:
-        table.add_row('classifier', f'skipped {shorten(mismatched or [*theirs])}')
+    report = compare(own, theirs)
+    if report.faults():
+        table.add_row('classifier', f'skipped: {report.faults()}')
         return {}
     table.add_row('classifier', f'loaded {len(theirs)} tensors')
     return theirs

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Optional
 
-from .convert import shorten
+from .report import summarise
 
 
 def read_class_order(ours: Path, theirs: Optional[Path] = None) -> list[int]:
-    """Reads the ``class_order`` of :func:`convert_state_dict` from lists of names.
+    """Read the ``class_order`` of :func:`convert_state_dict` from lists of names.
 
     Args:
         ours: File with the name of a class in each line, in the order of the data
@@ -17,7 +17,7 @@ def read_class_order(ours: Path, theirs: Optional[Path] = None) -> list[int]:
             sort them.
 
     Returns:
-        The foreign index of each of our classes.
+        The index in the checkpoint of each of our classes.
 
     Raises:
         ValueError: A file has no names or one of them twice, or the two differ.
@@ -34,7 +34,7 @@ def read_class_order(ours: Path, theirs: Optional[Path] = None) -> list[int]:
         if lonely:
             raise ValueError(
                 f'{ours} and {theirs} differ in more than the order: only {path} has '
-                f'{shorten(lonely)}'
+                f'{summarise(lonely)}'
             )
     index = {name: i for i, name in enumerate(their_names)}
     return [index[name] for name in our_names]
@@ -47,5 +47,5 @@ def _read_names(path: Path) -> list[str]:
         raise ValueError(f'{path} holds no class names')
     twice = [repr(name) for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
-        raise ValueError(f'{path} has more than once: {shorten(twice)}')
+        raise ValueError(f'{path} has more than once: {summarise(twice)}')
     return names

@@ -8,7 +8,7 @@ import torch
 
 
 def read_checkpoint(path: Path, allow_pickle: bool = False) -> object:
-    """Reads what ``torch.save`` wrote, on the CPU.
+    """Read what ``torch.save`` wrote, on the CPU.
 
     Only tensors and plain containers are read, and what
     :func:`mmtemporal.compat.allow_training_checkpoints` allows.
@@ -47,7 +47,7 @@ def _check_file(path: Path) -> None:
 
 
 def _explain(path: Path, error: Exception) -> str:
-    """Says why torch refused a file."""
+    """Say why torch refused a file."""
     # What torch tells depends on its version; the first name is always in the error.
     names = re.findall(r'(?:GLOBAL|Unsupported class) ([\w.]+)', str(error))[:1]
     if not names:
@@ -64,7 +64,7 @@ def _explain(path: Path, error: Exception) -> str:
 
 
 def check_target(path: Path, overwrite: bool) -> None:
-    """Raises a ValueError if a file must not be written."""
+    """Raise a ValueError if a file must not be written."""
     if path.is_dir():
         raise ValueError(f'{path} is a folder; give the name of a file')
     if path.exists() and not overwrite:
@@ -72,7 +72,7 @@ def check_target(path: Path, overwrite: bool) -> None:
 
 
 def write_checkpoint(path: Path, checkpoint: dict, overwrite: bool = False) -> None:
-    """Writes a file as a whole or not at all, and makes its folder.
+    """Write a file as a whole or not at all, and makes its folder.
 
     Args:
         path: The file.

@@ -13,8 +13,8 @@ from .convert import convert, find_tensors, recognise
 _LOADERS = 'mmengine.runner.checkpoint'
 
 
-def accept_foreign_files() -> None:
-    """Converts the authors' checkpoints, and no others, whenever mmengine reads one.
+def accept_third_party_files() -> None:
+    """Convert the authors' checkpoints, and no others, whenever mmengine reads one.
 
     So ``load_from``, ``init_cfg``, ``pretrained``, ``test.py`` and inference take
     files and URLs of the authors' releases. Two loaders of mmengine are replaced by
@@ -36,13 +36,13 @@ def _replace_loaders(module: ModuleType) -> None:
 def _converting(load: Callable) -> Callable:
     @wraps(load)
     def load_and_convert(filename: str, *args, **kwargs) -> object:
-        return convert_if_foreign(load(filename, *args, **kwargs), filename)
+        return convert_if_third_party(load(filename, *args, **kwargs), filename)
 
     return load_and_convert
 
 
-def convert_if_foreign(checkpoint: object, filename: str) -> object:
-    """Returns a checkpoint in our names if it is of the authors, else as it is.
+def convert_if_third_party(checkpoint: object, filename: str) -> object:
+    """Return a checkpoint in our names if it is of the authors, else as it is.
 
     Raises:
         ValueError: It is of the authors, but not whole.
@@ -57,5 +57,5 @@ def convert_if_foreign(checkpoint: object, filename: str) -> object:
         conversion = convert(checkpoint)
     except ValueError as error:
         raise ValueError(f'{filename}: {error}') from None
-    print_log(f'{filename} is of {conversion}', logger='current')
+    print_log(f'{filename}, {kind.name}: {conversion.report}', logger='current')
     return dict(state_dict=conversion.tensors, meta={})

@@ -52,7 +52,7 @@ def publish_checkpoint(
     force: bool = False,
     allow_pickle: bool = False,
 ) -> Published:
-    """Writes what inference needs of a training checkpoint to a new file.
+    """Write what inference needs of a training checkpoint to a new file.
 
     The file is named as in the OpenMMLab zoos, after the config, the day and the
     first eight digits of its own SHA-256. It holds the weights and, as ``meta``,
@@ -136,7 +136,7 @@ def _check_outputs(file: Path, config: Path, model: nn.Module, x: Tensor) -> Non
 
 @contextmanager
 def _no_extra_classes() -> Iterator[None]:
-    """Lets ``torch.load`` read what it reads in a fresh process, and no more."""
+    """Let ``torch.load`` read what it reads in a fresh process, and no more."""
     if not hasattr(torch.serialization, 'get_safe_globals'):  # torch 2.4
         yield
         return
@@ -149,7 +149,7 @@ def _no_extra_classes() -> Iterator[None]:
 
 
 def _make_meta(old: dict, cfg: Config, config: Path, source: Path) -> dict:
-    """Collects what a user of the file may ask; keys of mmengine keep their names."""
+    """Collect what a user of the file may ask; keys of mmengine keep their names."""
     meta = dict(
         cfg=cfg.pretty_text,
         config=config.stem,
@@ -164,7 +164,7 @@ def _make_meta(old: dict, cfg: Config, config: Path, source: Path) -> dict:
 
 
 def _plain(value: Any) -> Any:
-    """Turns containers and numpy values into types that torch always loads."""
+    """Turn containers and numpy values into types that torch always loads."""
     if isinstance(value, dict):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):

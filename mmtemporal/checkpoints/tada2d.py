@@ -25,12 +25,12 @@ _STEM = {'conv1.a': 'conv1.conv', 'conv1.a_bn': 'conv1.bn'}
 
 
 def is_official(name: str) -> bool:
-    """Tells whether only the authors of TAda2D use such a name."""
+    """Whether only the authors of TAda2D use such a name."""
     return re.match(r'backbone\.conv\d\.(a|res_\d+)\b', name) is not None
 
 
 def rename_official(name: str) -> Optional[str]:
-    """Returns our name of a tensor of the authors' TAda2D, else None."""
+    """Return our name of a tensor of the authors' TAda2D, else None."""
     layer, _, tensor = name.rpartition('.')
     if layer == 'head.out':
         return f'cls_head.fc_cls.{tensor}'
@@ -45,7 +45,7 @@ def rename_official(name: str) -> Optional[str]:
 
 
 def reshape_official(name: str, tensor: Tensor) -> Tensor:
-    """Takes off the dimensions of size one that our 1-D and 2-D layers lack."""
+    """Take off the dimensions of size one that our 1-D and 2-D layers lack."""
     if tensor.dim() == 6:
         # (1, 1, o, i, h, w), a calibrated kernel
         return tensor[0, 0]

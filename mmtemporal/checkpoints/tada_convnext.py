@@ -30,12 +30,12 @@ _KNOWN = re.compile(
 
 
 def is_official(name: str) -> bool:
-    """Tells whether only the authors of TAdaConvNeXt use such a name."""
+    """Whether only the authors of TAdaConvNeXt use such a name."""
     return re.match(rf'{_BLOCK}dwconv_rf\.', name) is not None
 
 
 def rename_official(name: str) -> Optional[str]:
-    """Returns our name of a tensor of the authors' TAdaConvNeXt, else None."""
+    """Return our name of a tensor of the authors' TAdaConvNeXt, else None."""
     if name in ('head.out.weight', 'head.out.bias'):
         return name.replace('head.out.', 'cls_head.fc_cls.')
     if not _KNOWN.fullmatch(name):
@@ -46,7 +46,7 @@ def rename_official(name: str) -> Optional[str]:
 
 
 def reshape_official(name: str, tensor: Tensor) -> Tensor:
-    """Drops the dimensions of size one that the authors have and we do not.
+    """Drop the dimensions of size one that the authors have and we do not.
 
     Args:
         name: The authors' name.

@@ -5,7 +5,7 @@ from typing import Optional
 
 from torch import Tensor
 
-from .resnet_names import rename_classifier, rename_resnet
+from .resnet_names import mmaction2_name, rename_classifier
 
 # Parts of the network: (theirs, ours).
 _PARTS = (
@@ -30,7 +30,7 @@ _LONG_TERM = {
 
 
 def is_official(name: str) -> bool:
-    """Tells whether only the authors of TDN use such a name."""
+    """Whether only the authors of TDN use such a name."""
     return (
         re.match(r'base_model\.(conv1_5|resnext_layer1|layer\d_bak)\.', name)
         is not None
@@ -38,7 +38,7 @@ def is_official(name: str) -> bool:
 
 
 def rename_official(name: str) -> Optional[str]:
-    """Returns our name of a tensor of the authors' TDN, else None."""
+    """Return our name of a tensor of the authors' TDN, else None."""
     classifier = rename_classifier(name)
     if classifier is not None or not name.startswith('base_model.'):
         return classifier
@@ -52,16 +52,16 @@ def rename_official(name: str) -> Optional[str]:
         return f'{block}.ltdm.{ours}.{tensor}' if ours else None
     if '.shift.' in name or '.diff_conv1.' in name:
         return name
-    return rename_resnet(name)
+    return mmaction2_name(name)
 
 
 def is_unused(name: str) -> bool:
-    """Tells whether a name is of the stem that the difference stem was made of."""
+    """Whether a name is of the stem that the difference stem was made of."""
     return '.conv1_temp' in name
 
 
 def fold_biases(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Removes the biases, which our TDN lacks, without changing the network.
+    """Remove the biases, which our TDN lacks, without changing the network.
 
     A batch norm follows every biased convolution of the release, so that the
     bias can be taken off its running mean.

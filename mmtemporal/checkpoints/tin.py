@@ -1,11 +1,8 @@
 """Names of TIN's tensors: the authors' releases and the MMAction2 zoo."""
 
-import re
 from typing import Optional
 
-from torch import Tensor
-
-from .resnet_names import rename_classifier, rename_resnet
+from .resnet_names import mmaction2_name, rename_classifier
 
 # The small networks of the interlacing: (theirs, ours).
 _NETS = {
@@ -17,12 +14,12 @@ _NETS = {
 
 
 def is_official(name: str) -> bool:
-    """Tells whether only the authors of TIN use such a name."""
+    """Whether only the authors of TIN use such a name."""
     return name.startswith('base_model.') and '.net1.biasnet.' in name
 
 
 def rename_official(name: str) -> Optional[str]:
-    """Returns our name of a tensor of the authors' TIN, else None."""
+    """Return our name of a tensor of the authors' TIN, else None."""
     classifier = rename_classifier(name)
     if classifier is not None or not name.startswith('base_model.'):
         return classifier
@@ -35,28 +32,9 @@ def rename_official(name: str) -> Optional[str]:
         )
     if name.endswith('.conv1.net2.weight'):
         return name.replace('.conv1.net2.', '.conv1.conv.net2.')
-    return rename_resnet(name)
+    return mmaction2_name(name)
 
 
 def is_zoo(name: str) -> bool:
-    """Tells whether a name belongs to a TIN recognizer of MMAction2."""
+    """Whether a name belongs to a TIN recognizer of MMAction2."""
     return name.startswith('backbone.') and '.net1.offset_net.' in name
-
-
-def tsm_to_tin(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename an MMAction2 TSM checkpoint to what MMAction2's own TIN loads.
-
-    That one would skip the first convolution of every block, because TSM wraps it
-    under another name; the TIN of this package loads TSMs as they are. The
-    interlacing itself is not in such a checkpoint and keeps its initial weights.
-
-    Args:
-        state_dict: The tensors of a TSM recognizer, by name.
-
-    Returns:
-        The same tensors under TIN's names.
-    """
-    return {
-        re.sub(r'(\.conv1\.conv)\.net\.', r'\1.net2.', name): value
-        for name, value in state_dict.items()
-    }

@@ -1,11 +1,10 @@
-"""Conversion of foreign checkpoints."""
+"""Conversion of third-party checkpoints."""
 
 import pytest
 import torch
 from parity import build_recognizer, load_fixture, make_state_dict
 
 from mmtemporal.checkpoints import convert_state_dict
-from mmtemporal.checkpoints.tin import tsm_to_tin
 
 FIXTURES = {
     'tanet_r50_8f': 'tanet_r50',
@@ -100,18 +99,3 @@ def test_unknown_formats_and_tensors_are_named(official):
     strange = {**official[1], 'base_model.layer9.extra': torch.zeros(1)}
     with pytest.raises(ValueError, match=r"no tensors such as \['base_model.layer9"):
         convert_state_dict(strange)
-
-
-def test_tsm_checkpoints_start_tin():
-    tsm = build_recognizer(
-        'tin_r50',
-        backbone=dict(
-            _delete_=True, type='mmaction.ResNetTSM', depth=50, num_segments=8
-        ),
-        cls_head=dict(type='TSMHead'),
-    )
-    tin = build_recognizer('tin_r50')
-    result = tin.load_state_dict(tsm_to_tin(tsm.state_dict()), strict=False)
-    assert not result.unexpected_keys
-    assert result.missing_keys
-    assert all('.net1.' in key for key in result.missing_keys)

@@ -109,7 +109,7 @@ def test_weights_of_a_backbone_are_those_of_the_file(trained, form):
 
 BASE = """
 from mmengine.model import PretrainedInit
-from mmtemporal.models.backbones import {kind}
+from mmtemporal.models import {kind}
 backbone = dict(type={kind}, num_segments=4, **{options})
 rule = dict(type=PretrainedInit, checkpoint={file!r})
 """

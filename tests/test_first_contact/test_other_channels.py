@@ -49,7 +49,7 @@ def log(caplog):
 def write(state, layout, file):
     """Writes a ResNet as other programs have it."""
     if layout == 'torchvision':
-        rename = backbone('TANet')._torchvision_name
+        rename = backbone('TANet').image_name
         state = {rename(name): tensor for name, tensor in state.items()}
         state['fc.weight'] = torch.rand(10, 512)
     elif layout == 'recognizer':
@@ -108,7 +108,7 @@ def test_own_networks_for_colours(kind, channels, tmp_path, log):
         else:
             assert torch.equal(tensor, state[name]), name
     # As a trained network, which is no pretrained initialisation, it does not fit.
-    with pytest.raises(ValueError, match='other shapes.*conv1.conv.weight'):
+    with pytest.raises(ValueError, match='conv1.conv.weight.* mismatched'):
         backbone(kind, in_channels=channels).load_state_dict(state, strict=False)
 
 
@@ -168,7 +168,7 @@ def test_wrapped_backbones(channels, tmp_path, log):
         log.clear()
     trained = {k: v for k, v in model.state_dict().items()}
     trained['host.conv1.conv.weight'] = torch.rand(64, 3, 7, 7)
-    with pytest.raises(ValueError, match='other shapes.*host.conv1.conv.weight'):
+    with pytest.raises(ValueError, match='host.conv1.conv.weight.* mismatched'):
         model.load_state_dict(trained, strict=False)
 
 
@@ -179,5 +179,5 @@ def test_flow_is_not_repeated(kind, tmp_path):
     flow = backbone(kind, in_channels=10, pretrained=file)
     flow.init_weights()
     model = backbone(kind, pretrained=file)
-    with pytest.raises(ValueError, match=r'1 \(conv1.conv.weight .* of another shape'):
+    with pytest.raises(ValueError, match=r'1 \(conv1.conv.weight .* mismatched'):
         model.init_weights()

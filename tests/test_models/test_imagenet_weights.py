@@ -19,7 +19,7 @@ def torchvision_state_dict(backbone):
     """Returns a ResNet in torchvision's layout that fits the backbone."""
     state = {'fc.weight': torch.rand(10, 512), 'fc.bias': torch.rand(10)}
     for key, value in backbone.state_dict().items():
-        name = backbone._torchvision_name(key)
+        name = backbone.image_name(key)
         if name is not None and name not in state:
             new = torch.rand_like(value) if value.is_floating_point() else value
             state[name] = new
@@ -40,7 +40,7 @@ def test_imagenet_weights_reach_every_layer(resnet, tmp_path):
     backbone.pretrained = str(path)
     backbone.init_weights()
     loaded = {
-        backbone._torchvision_name(key): value
+        backbone.image_name(key): value
         for key, value in backbone.state_dict().items()
         if not key.startswith('diff_')
     }
@@ -62,5 +62,5 @@ def test_unfit_pretrained_files_are_refused(resnet, tmp_path):
     ):
         backbone.init_weights()
     torch.save(state, backbone.pretrained)
-    with pytest.raises(ValueError, match='is no ResNet-34 in torchvision layout'):
+    with pytest.raises(ValueError, match='resnet.pth does not fit .*depth=18 .now 34'):
         backbone.init_weights()

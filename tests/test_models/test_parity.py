@@ -9,7 +9,7 @@ from mmaction.models import Recognizer3D
 from parity import build_recognizer, load_fixture, make_input, make_state_dict
 
 from mmtemporal.checkpoints import convert_state_dict
-from mmtemporal.checkpoints.convert import recognise
+from mmtemporal.checkpoints.formats import recognise
 
 CASES = [
     ('tanet_r50_8f', 'tanet_r50'),

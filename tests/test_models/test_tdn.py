@@ -184,7 +184,7 @@ def test_the_difference_path_starts_as_the_frames_path(tmp_path, caplog):
 
     state = {}
     for key, value in random.state_dict().items():
-        name = random._torchvision_name(key)
+        name = random.image_name(key)
         if name and not key.startswith('diff_'):
             state[name] = torch.rand_like(value) if value.dim() else value
     torch.save(state, tmp_path / 'resnet18.pth')

@@ -9,8 +9,10 @@ from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmtemporal.checkpoints.load import prepare_checkpoint
+from mmtemporal.checkpoints.report import summarise
+from mmtemporal.checkpoints.wrapped_backbone import WrappedBackbone
 from mmtemporal.checks import check_whole
-from mmtemporal.models.backbones.checkpoint_report import summarise
 from mmtemporal.models.frame_counts import (
     TemporalBackbone,
     check_channels,
@@ -22,7 +24,6 @@ from mmtemporal.models.layers.temporal_layer import new_modules
 from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
 
-from .adapter_checkpoint import prepare_checkpoint
 from .insertion import insert, reduce_to_frames, replace_conv
 from .insertion_points import find_places
 from .layer_types import find_layers
@@ -103,6 +104,8 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
             are none of frames, the number of frames is wrong, or a checkpoint is of
             another network.
     """
+
+    image_network = WrappedBackbone
 
     def __init__(
         self,

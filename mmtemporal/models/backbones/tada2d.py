@@ -120,7 +120,7 @@ class TAda2D(TemporalResNet):
         if self.depth < 50 and self.layer1[0].downsample is not None:
             nn.init.dirac_(self.layer1[0].downsample.conv.weight)
 
-    def _torchvision_name(self, key: str) -> Optional[str]:
+    def image_name(self, key: str) -> Optional[str]:
         if self.depth < 50 and key.startswith('layer1.0.downsample.'):
             return None
-        return super()._torchvision_name(key)
+        return super().image_name(key)

@@ -5,15 +5,19 @@ Papers: TAda! Temporally-Adaptive Convolutions for Video Understanding (ICLR
 Efficient Video Understanding, https://arxiv.org/abs/2308.05787
 """
 
+import re
 from collections.abc import Sequence
 from typing import Optional, Union
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from mmtemporal.checkpoints.convnext_names import ImageConvNeXt
+from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
 from mmtemporal.checks import (
     are_whole,
     check_number,
@@ -31,7 +35,6 @@ from mmtemporal.models.init_rules import init_in_order
 from mmtemporal.registry import MODELS
 
 from .checkpointed_stage import CheckpointedStage
-from .convnext_weights import check_checkpoint, load_imagenet_weights
 from .tada_convnext_block import (
     EPS,
     ChannelNorm,
@@ -48,6 +51,7 @@ _BASE = dict(depths=(3, 3, 27, 3), channels=(128, 256, 512, 1024))
 class _TAdaConvNeXt(TemporalBackbone, BaseModule):
     """What the two networks share: all but the block. See :class:`TAdaConvNeXt`."""
 
+    image_network = ImageConvNeXt
     arch_settings: dict
     block: type
     routing_type: str
@@ -241,19 +245,38 @@ class _TAdaConvNeXt(TemporalBackbone, BaseModule):
         # A checkpoint of this backbone has calibrations of its own.
         init_in_order(self, self._init_identity)
         if self.pretrained:
-            load_imagenet_weights(self, self.pretrained)
+            load_pretrained(self)
 
     def _init_identity(self) -> None:
         for stage in self.stages:
             for block in stage:
                 block.init_identity()
 
+    def image_name(self, key: str) -> Optional[str]:
+        """Return the name of a tensor in an image ConvNeXt, None for a temporal one."""
+        return None if re.search(r'\.(routing|norm_avg)\.', key) else key
+
+    def adapt(self, key: str, tensor: Tensor) -> Tensor:
+        """Return a tensor of an image ConvNeXt in the form that the backbone has it in.
+
+        The kernel of the stem becomes the middle frame of ours, whose other frames are
+        zero, so that every output frame starts from one input frame alone.
+        """
+        if key == 'downsample_layers.0.0.weight' and tensor.dim() == 4:
+            # (c, 3, 4, 4) -> (c, 3, 3, 4, 4)
+            return F.pad(tensor[:, :, None], (0, 0, 0, 0, 1, 1))
+        # Others have layer scales of (c, 1, 1), and convolutions for linear layers.
+        value = self.get_parameter(key)
+        if tensor.squeeze().shape == value.squeeze().shape:
+            return tensor.reshape(value.shape)
+        return tensor
+
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
-        """Refuses the checkpoint of another network.
+        """Take the checkpoint of a ConvNeXt, too, and refuse those of other networks.
 
         mmengine loads checkpoints loosely and would only log the difference.
         """
-        check_checkpoint(self, state_dict, prefix)
+        prepare_checkpoint(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 

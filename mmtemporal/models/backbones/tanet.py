@@ -95,6 +95,9 @@ class TANet(TemporalResNet):
             :mod:`mmtemporal.models.layers.tam_ablations`.
         block_style: Place of the module in a block, 'a' to 'd' (the paper's
             Figure 3; the release has 'b', after the first convolution).
+        resize_segments: Whether the checkpoint of a TANet for another number of
+            frames is resized, see :mod:`mmtemporal.checkpoints.segments`, instead of
+            refused.
         **kwargs: See :class:`TemporalResNet`. The paper's Table 5 adds
             ``temporal_stages`` from the last on.
 
@@ -116,11 +119,13 @@ class TANet(TemporalResNet):
         num_segments: int,
         tam_cfg: Optional[dict] = None,
         block_style: str = 'b',
+        resize_segments: bool = False,
         **kwargs,
     ) -> None:
         self.tam_cfg = check_options('backbone.tam_cfg', tam_cfg)
         self.block_style = block_style
         super().__init__(depth, num_segments, **kwargs)
+        self.resize_segments = resize_segments
 
     def make_block(self, block: nn.Module, stage: int) -> nn.Module:
         return TABlock(block, self.num_segments, self.block_style, self.tam_cfg)

@@ -287,16 +287,16 @@ class TDN(TemporalResNet):
         super()._init_temporal()
         own = self.state_dict()
         for key in own:
-            if key.startswith('diff_') and self._torchvision_name(key):
-                own[key].copy_(self._adapt(key, own[key.removeprefix('diff_')]))
+            if key.startswith('diff_') and self.image_name(key):
+                own[key].copy_(self.adapt(key, own[key.removeprefix('diff_')]))
 
-    def _torchvision_name(self, key: str) -> Optional[str]:
+    def image_name(self, key: str) -> Optional[str]:
         # The statistics of differences are not those of frames.
         if not key.startswith('diff_conv1.bn.'):
             key = key.removeprefix('diff_')
-        return super()._torchvision_name(key)
+        return super().image_name(key)
 
-    def _adapt(self, key: str, tensor: Tensor) -> Tensor:
+    def adapt(self, key: str, tensor: Tensor) -> Tensor:
         if key != 'diff_conv1.conv.weight':
             return tensor
         channels = self.diff_conv1.in_channels

@@ -8,6 +8,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
+from mmtemporal.checkpoints.resnet_names import ImageResNet, torchvision_name
 from mmtemporal.checks import (
     are_whole,
     check_choice,
@@ -19,7 +21,6 @@ from mmtemporal.models.init_rules import init_in_order
 from mmtemporal.models.layers.temporal_layer import new_modules, temporal_layers
 
 from .checkpointed_stage import CheckpointedStage
-from .resnet_weights import load_pretrained, prepare_checkpoint, torchvision_name
 
 
 class TemporalResNet(TemporalBackbone, ResNet):
@@ -73,6 +74,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
             another network.
     """
 
+    image_network = ImageResNet
     wrapper: Optional[str] = None
 
     def __init__(
@@ -181,13 +183,13 @@ class TemporalResNet(TemporalBackbone, ResNet):
         for _, layer in temporal_layers(self):
             layer.init_identity()
 
-    def _torchvision_name(self, key: str) -> Optional[str]:
-        """Returns torchvision's name of a tensor, None for a temporal one."""
+    def image_name(self, key: str) -> Optional[str]:
+        """Return torchvision's name of a tensor, None for a temporal one."""
         name = key.replace(f'.{self.wrapper}.', '.') if self.wrapper else key
         return torchvision_name(name)
 
-    def _adapt(self, key: str, tensor: Tensor) -> Tensor:
-        """Gives a tensor of the file the form that the backbone has it in."""
+    def adapt(self, key: str, tensor: Tensor) -> Tensor:
+        """Return a tensor of a ResNet in the form that the backbone has it in."""
         return tensor
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:

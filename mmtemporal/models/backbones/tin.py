@@ -30,6 +30,8 @@ class TIN(TemporalResNet):
         tin_cfg: Further arguments of
             :class:`~mmtemporal.models.layers.TemporalInterlace`:
             ``num_groups``, ``reverse``, ``offset_scale``.
+        resize_segments: Whether the checkpoint of a TIN for another number of frames
+            is resized, see :mod:`mmtemporal.checkpoints.segments`, instead of refused.
         **kwargs: See :class:`TemporalResNet`.
 
     Shape:
@@ -50,11 +52,13 @@ class TIN(TemporalResNet):
         num_segments: int,
         shift_div: int = 4,
         tin_cfg: Optional[dict] = None,
+        resize_segments: bool = False,
         **kwargs,
     ) -> None:
         self.shift_div = shift_div
         self.tin_cfg = check_options('backbone.tin_cfg', tin_cfg)
         super().__init__(depth, num_segments, **kwargs)
+        self.resize_segments = resize_segments
 
     def make_block(self, block: nn.Module, stage: int) -> nn.Module:
         interlacing = TemporalInterlace(
