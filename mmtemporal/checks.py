@@ -1,14 +1,12 @@
-"""Checks of what a config gives, and of frames; their errors name the key."""
+"""Checks of what a config gives; their errors name the key."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Optional
 
-from mmtemporal.ops.tracing import is_symbolic
 
-
-def check_whole(
+def check_integer(
     name: str,
     value: object,
     minimum: int = 1,
@@ -90,20 +88,12 @@ def check_stages(name: str, stages: object, num_stages: int) -> None:
         )
 
 
-def check_frames(num_frames: int, num_segments: int) -> None:
-    """Raise a ValueError if frames are not complete clips of ``num_segments``."""
-    if not is_symbolic(num_frames) and num_frames % num_segments:
-        raise ValueError(
-            f'got {num_frames} frames, not a multiple of num_segments={num_segments}'
-        )
-
-
 def is_list(value: object) -> bool:
     """Whether a value is a list, a tuple or a range, and not a text."""
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def are_whole(values: object, length: int, minimum: int = 1) -> bool:
+def are_integers(values: object, length: int, minimum: int = 1) -> bool:
     """Whether a value is a list of so many integers."""
     return (
         is_list(values)

@@ -11,7 +11,7 @@ from typing import Optional, Union
 import numpy as np
 from mmengine.utils import track_parallel_progress, track_progress
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 
 from .motion_drawing import CLASS_NAMES, draw_motion_clip
 from .video_writing import CODEC, write_video
@@ -70,7 +70,7 @@ def make_motion_clips(
         OSError: If a written video is incomplete, as on a full disk.
     """
     manifest = _make_manifest(num_train, num_val, size, num_frames, seed)
-    check_whole('num_workers', num_workers)
+    check_integer('num_workers', num_workers)
     root = Path(root).expanduser().resolve()
     if _holds(root, manifest, overwrite):
         return root
@@ -111,12 +111,12 @@ def _make_manifest(
 ) -> dict:
     """Check the arguments that decide the contents, and collect them."""
     classes = len(CLASS_NAMES)
-    check_whole('num_train', num_train, classes, multiple=classes)
-    check_whole('num_val', num_val, classes, multiple=classes)
+    check_integer('num_train', num_train, classes, multiple=classes)
+    check_integer('num_val', num_val, classes, multiple=classes)
     # OpenCV's writer drops the last row and column of an odd-sized frame.
-    check_whole('size', size, 32, 512, multiple=2)
-    check_whole('num_frames', num_frames, 8)
-    check_whole('seed', seed, 0)
+    check_integer('size', size, 32, 512, multiple=2)
+    check_integer('num_frames', num_frames, 8)
+    check_integer('seed', seed, 0)
     return dict(
         data_set='mmtemporal motion clips',
         generator_version=GENERATOR_VERSION,

@@ -10,7 +10,7 @@ from typing import NamedTuple, Union
 import numpy as np
 from mmengine.utils import track_parallel_progress, track_progress
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 
 from .motion_clips import MANIFEST_NAME, SPLITS, _hidden_sibling
 from .motion_drawing import CLASS_NAMES, draw_motion_clip
@@ -70,12 +70,12 @@ def make_untrimmed_clips(
         RuntimeError: If this build of OpenCV cannot write the videos.
         OSError: If a written video is incomplete, as on a full disk.
     """
-    check_whole('num_train', num_train)
-    check_whole('num_val', num_val)
+    check_integer('num_train', num_train)
+    check_integer('num_val', num_val)
     # OpenCV's writer drops the last row and column of an odd-sized frame.
-    check_whole('size', size, 32, 512, multiple=2)
-    check_whole('seed', seed, 0)
-    check_whole('num_workers', num_workers)
+    check_integer('size', size, 32, 512, multiple=2)
+    check_integer('seed', seed, 0)
+    check_integer('num_workers', num_workers)
     manifest = dict(
         data_set='mmtemporal untrimmed clips',
         generator_version=GENERATOR_VERSION,

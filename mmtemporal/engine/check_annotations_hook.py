@@ -12,7 +12,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
-from mmtemporal.checks import check_choice, check_whole
+from mmtemporal.checks import check_choice, check_integer
 from mmtemporal.datasets.annotations import (
     find_mistakes,
     get_file,
@@ -107,7 +107,7 @@ class CheckAnnotationsHook(Hook):
         # Data sets are built, and fail, ahead of every event of a hook.
         name_list_errors()
         check_choice('CheckAnnotationsHook.training', training, ('stop', 'skip'))
-        check_whole('CheckAnnotationsHook.num_named', num_named)
+        check_integer('CheckAnnotationsHook.num_named', num_named)
         self.training = training
         self.files = files
         self.num_named = num_named

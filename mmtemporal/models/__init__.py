@@ -2,7 +2,6 @@
 
 from mmtemporal.compat import cast_half_scores
 
-from .adapter import TemporalAdapter
 from .backbones import (
     TDN,
     TIN,
@@ -10,6 +9,7 @@ from .backbones import (
     TAdaConvNeXt,
     TAdaConvNeXtV2,
     TANet,
+    TemporalAdapter,
     TemporalResNet,
 )
 from .frame_counts import watch_recognizers

@@ -3,7 +3,7 @@
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 from mmtemporal.registry import TRANSFORMS
 
 
@@ -40,7 +40,7 @@ class FramesToWindows(BaseTransform):
     """
 
     def __init__(self, window: int = 5) -> None:
-        check_whole('FramesToWindows.window', window)
+        check_integer('FramesToWindows.window', window)
         self.window = window
 
     def transform(self, results: dict) -> dict:

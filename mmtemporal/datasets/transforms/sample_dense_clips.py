@@ -3,7 +3,7 @@
 import numpy as np
 from mmaction.datasets.transforms import SampleFrames
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 from mmtemporal.registry import TRANSFORMS
 
 
@@ -68,10 +68,10 @@ class SampleDenseClips(SampleFrames):
         target_fps: int = 30,
         test_mode: bool = False,
     ) -> None:
-        check_whole('SampleDenseClips.clip_len', clip_len)
-        check_whole('SampleDenseClips.frame_interval', frame_interval)
-        check_whole('SampleDenseClips.num_clips', num_clips)
-        check_whole('SampleDenseClips.target_fps', target_fps)
+        check_integer('SampleDenseClips.clip_len', clip_len)
+        check_integer('SampleDenseClips.frame_interval', frame_interval)
+        check_integer('SampleDenseClips.num_clips', num_clips)
+        check_integer('SampleDenseClips.target_fps', target_fps)
         super().__init__(
             clip_len,
             frame_interval,

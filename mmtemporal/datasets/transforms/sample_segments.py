@@ -3,7 +3,7 @@
 import numpy as np
 from mmaction.datasets.transforms import UniformSample
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 from mmtemporal.registry import TRANSFORMS
 
 
@@ -56,8 +56,8 @@ class SampleSegments(UniformSample):
     def __init__(
         self, *, clip_len: int, num_clips: int = 1, test_mode: bool = False
     ) -> None:
-        check_whole('SampleSegments.clip_len', clip_len)
-        check_whole('SampleSegments.num_clips', num_clips)
+        check_integer('SampleSegments.clip_len', clip_len)
+        check_integer('SampleSegments.num_clips', num_clips)
         if num_clips > 1 and not test_mode:
             raise ValueError(
                 f'got num_clips={num_clips} with test_mode=False, but training takes '

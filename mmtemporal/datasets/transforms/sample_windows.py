@@ -3,7 +3,7 @@
 import numpy as np
 from mmaction.datasets.transforms import SampleFrames
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 from mmtemporal.registry import TRANSFORMS
 
 
@@ -74,9 +74,9 @@ class SampleWindows(SampleFrames):
         random_views: bool = False,
         test_mode: bool = False,
     ) -> None:
-        check_whole('SampleWindows.num_clips', num_clips)
-        check_whole('SampleWindows.clip_len', clip_len)
-        check_whole('SampleWindows.num_views', num_views)
+        check_integer('SampleWindows.num_clips', num_clips)
+        check_integer('SampleWindows.clip_len', clip_len)
+        check_integer('SampleWindows.num_views', num_views)
         if not test_mode and (num_views > 1 or random_views):
             raise ValueError(
                 f'got num_views={num_views} and random_views={random_views} with '

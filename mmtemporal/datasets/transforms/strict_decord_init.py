@@ -7,7 +7,7 @@ from typing import Optional
 import numpy as np
 from mmaction.datasets.transforms import DecordInit
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 from mmtemporal.registry import TRANSFORMS
 
 from .edit_list import find_edit, without_edit
@@ -59,7 +59,7 @@ class StrictDecordInit(DecordInit):
     """
 
     def __init__(self, *, num_threads: int = 1) -> None:
-        check_whole('StrictDecordInit.num_threads', num_threads, minimum=0)
+        check_integer('StrictDecordInit.num_threads', num_threads, minimum=0)
         super().__init__(num_threads=num_threads)
 
     def transform(self, results: dict) -> dict:

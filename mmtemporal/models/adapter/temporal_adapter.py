@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mmtemporal.checkpoints.load import prepare_checkpoint
 from mmtemporal.checkpoints.report import summarise
 from mmtemporal.checkpoints.wrapped_backbone import WrappedBackbone
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 from mmtemporal.models.frame_counts import (
     TemporalBackbone,
     check_channels,
@@ -122,7 +122,7 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
             raise ValueError(
                 f"backbone.position={position!r} is none of 'before', 'after'"
             )
-        check_whole('backbone.num_segments', num_segments)
+        check_integer('backbone.num_segments', num_segments)
         self.num_segments = num_segments
         self.host, self.library = build_host(backbone)
         layers = find_layers(temporal, self.host)

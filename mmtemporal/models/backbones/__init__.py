@@ -1,5 +1,7 @@
 """Backbones: where a temporal layer sits in which network."""
 
+from mmtemporal.models.adapter import TemporalAdapter
+
 from .conv_types import build_conv2plus1d, build_tada_conv2d, build_tada_conv3d
 from .tada2d import TAda2D
 from .tada_convnext import TAdaConvNeXt, TAdaConvNeXtV2
@@ -15,6 +17,7 @@ __all__ = [
     'TAda2D',
     'TAdaConvNeXt',
     'TAdaConvNeXtV2',
+    'TemporalAdapter',
     'TemporalResNet',
     'build_conv2plus1d',
     'build_tada_conv2d',

@@ -15,17 +15,17 @@ from torch import Tensor, nn
 
 from mmtemporal.checks import (
     check_choice,
+    check_integer,
     check_numbers,
     check_options,
     check_stages,
-    check_whole,
     is_list,
 )
 from mmtemporal.models.layers import LongTermTDM, ShortTermTDM, TemporalShift
-from mmtemporal.ops import recompute
 from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
 
+from .td_block import TDBlock
 from .temporal_resnet import TemporalResNet
 
 # How the frame's features F and the differences' features H become one.
@@ -41,61 +41,6 @@ _FUSIONS = {
 def default_fusion(num_segments: int) -> tuple[float, float]:
     """Return the fusion weights of the authors' release."""
     return (0.5, 0.5) if num_segments == 8 else (0.75, 0.25)
-
-
-class TDBlock(nn.Module):
-    """A residual block with temporal layers behind its first convolution.
-
-    ::
-
-        x -- conv1 -- L-TDM -- shift -- conv2 -- conv3 -- + -- ReLU
-        +------------------- shortcut -------------------+
-
-    A basic block has no third convolution. The maps between the first and the
-    second are seven times what they work on, and cheap; so in training they are
-    computed twice instead of being kept.
-
-    Args:
-        block: mmaction2's ``Bottleneck`` or ``BasicBlock``.
-        ltdm: The long-term module, or None.
-        shift: The temporal shift, or None.
-
-    Shape:
-        - input: (n * t, c, h, w)
-        - output: that of ``block``
-    """
-
-    def __init__(
-        self,
-        block: nn.Module,
-        ltdm: Optional[LongTermTDM],
-        shift: Optional[TemporalShift],
-    ) -> None:
-        super().__init__()
-        self.conv1 = block.conv1
-        self.ltdm = ltdm
-        self.shift = shift
-        self.conv2 = block.conv2
-        self.conv3 = getattr(block, 'conv3', None)
-        self.downsample = block.downsample
-        # Under the name that Grad-CAM looks for.
-        self.relu = block.relu
-
-    def forward(self, x: Tensor) -> Tensor:
-        norms = [] if self.ltdm is None else [self.ltdm]
-        out = recompute(self._mix, self.conv1(x), *norms)
-        out = self.conv2(out)
-        if self.conv3 is not None:
-            out = self.conv3(out)
-        if self.downsample is not None:
-            x = self.downsample(x)
-        return self.relu(out + x)
-
-    def _mix(self, x: Tensor) -> Tensor:
-        for layer in (self.ltdm, self.shift):
-            if layer is not None:
-                x = layer(x)
-        return x
 
 
 @MODELS.register_module()
@@ -161,10 +106,10 @@ class TDN(TemporalResNet):
         num_stages: int = 4,
         **kwargs,
     ) -> None:
-        check_whole('backbone.num_stages', num_stages, maximum=4)
+        check_integer('backbone.num_stages', num_stages, maximum=4)
         check_stages('backbone.long_term_stages', long_term_stages, num_stages)
         check_stages('backbone.shift_stages', shift_stages, num_stages)
-        check_whole('backbone.frames_per_segment', frames_per_segment)
+        check_integer('backbone.frames_per_segment', frames_per_segment)
         check_choice('backbone.fusion_form', fusion_form, _FUSIONS)
         fusion = default_fusion(num_segments) if fusion is None else fusion
         check_numbers('backbone.fusion', fusion, length=2)

@@ -11,10 +11,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
 from mmtemporal.checkpoints.resnet_names import ImageResNet, torchvision_name
 from mmtemporal.checks import (
-    are_whole,
+    are_integers,
     check_choice,
+    check_integer,
     check_stages,
-    check_whole,
 )
 from mmtemporal.models.frame_counts import TemporalBackbone, check_frames
 from mmtemporal.models.init_rules import init_in_order
@@ -93,7 +93,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
         **kwargs,
     ) -> None:
         check_choice('backbone.depth', depth, self.arch_settings)
-        check_whole('backbone.num_segments', num_segments)
+        check_integer('backbone.num_segments', num_segments)
         _check_stages(num_stages, strides, dilations, out_indices, frozen_stages)
         if temporal_stages is None:
             temporal_stages = range(num_stages)
@@ -209,9 +209,9 @@ def _check_stages(
     frozen_stages: int,
 ) -> None:
     """Names the keys that mmaction2's ResNet only asserts."""
-    check_whole('backbone.num_stages', num_stages, maximum=4)
+    check_integer('backbone.num_stages', num_stages, maximum=4)
     for name, sizes in (('strides', strides), ('dilations', dilations)):
-        if not are_whole(sizes, num_stages):
+        if not are_integers(sizes, num_stages):
             raise ValueError(
                 f'got backbone.{name}={sizes!r}, expected a number of at least 1 for '
                 f'each of backbone.num_stages={num_stages}'
@@ -219,5 +219,5 @@ def _check_stages(
     check_stages('backbone.out_indices', out_indices, num_stages)
     if not out_indices:
         raise ValueError('got no backbone.out_indices, expected a stage or more')
-    check_whole('backbone.frozen_stages', frozen_stages, minimum=-1)
+    check_integer('backbone.frozen_stages', frozen_stages, minimum=-1)
     check_stages('backbone.frozen_stages', range(frozen_stages), num_stages)

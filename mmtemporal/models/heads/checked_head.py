@@ -7,7 +7,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.model import initialize
 from torch import Tensor
 
-from mmtemporal.checks import check_number, check_probability, check_whole
+from mmtemporal.checks import check_integer, check_number, check_probability
 from mmtemporal.models.init_rules import split_rules
 
 
@@ -42,10 +42,10 @@ class CheckedHead:
         average_clips: Optional[str] = 'prob',
         **kwargs,
     ) -> None:
-        check_whole('cls_head.num_classes', num_classes)
-        check_whole('cls_head.in_channels', in_channels)
+        check_integer('cls_head.num_classes', num_classes)
+        check_integer('cls_head.in_channels', in_channels)
         if num_segments is not None:
-            check_whole('cls_head.num_segments', num_segments)
+            check_integer('cls_head.num_segments', num_segments)
         check_probability('cls_head.dropout_ratio', dropout_ratio)
         check_number('cls_head.init_std', init_std, minimum=0)
         if isinstance(kwargs.get('topk'), list):

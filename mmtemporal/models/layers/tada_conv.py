@@ -10,7 +10,7 @@ from typing import Optional
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 from mmtemporal.ops.tracing import is_symbolic
 
 from .calibration import compute_calibration, make_routing, scale
@@ -103,7 +103,7 @@ class TAdaConv2d(TemporalLayer, nn.Conv2d):
             bias,
         )
         if num_segments is not None:
-            check_whole('num_segments', num_segments)
+            check_integer('num_segments', num_segments)
         self.num_segments = num_segments
         self.calibrate = calibrate
         self.routing = make_routing(self, calibrate_bias, routing)

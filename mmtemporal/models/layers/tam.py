@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmtemporal.checks import check_odd, check_whole
+from mmtemporal.checks import check_integer, check_odd
 from mmtemporal.ops import without_autocast
 from mmtemporal.registry import MODELS
 
@@ -82,8 +82,8 @@ class TAM(MixingLayer):
         conv1d_kernel_size: int = 3,
     ) -> None:
         super().__init__(num_segments)
-        check_whole('tam_cfg.alpha', alpha)
-        check_whole('tam_cfg.beta', beta)
+        check_integer('tam_cfg.alpha', alpha)
+        check_integer('tam_cfg.beta', beta)
         check_odd('tam_cfg.conv1d_kernel_size', conv1d_kernel_size)
         check_kernel_size(adaptive_kernel_size, num_segments)
         self.kernel_size = adaptive_kernel_size

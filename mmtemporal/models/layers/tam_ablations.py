@@ -6,7 +6,7 @@ https://arxiv.org/abs/2005.06803, Table 2
 
 from torch import Tensor, nn
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 from mmtemporal.ops import split_clips
 from mmtemporal.registry import MODELS
 
@@ -140,7 +140,7 @@ class TemporalConv(TemporalLayer, nn.Module):
         self, in_channels: int, num_segments: int, adaptive_kernel_size: int = 3
     ) -> None:
         super().__init__()
-        check_whole('num_segments', num_segments)
+        check_integer('num_segments', num_segments)
         check_kernel_size(adaptive_kernel_size, num_segments)
         self.num_segments = num_segments
         self.conv = nn.Conv3d(

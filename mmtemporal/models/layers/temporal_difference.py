@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 from mmtemporal.ops import is_traced, split_clips
 from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
@@ -120,8 +120,8 @@ class LongTermTDM(TemporalLayer, nn.Module):
         num_scales: int = 3,
     ) -> None:
         super().__init__()
-        check_whole('num_segments', num_segments)
-        check_whole('reduction', reduction)
+        check_integer('num_segments', num_segments)
+        check_integer('reduction', reduction)
         if num_scales not in (1, 2, 3):
             raise ValueError(f'num_scales={num_scales!r} is none of 1, 2, 3')
         self.num_segments = num_segments

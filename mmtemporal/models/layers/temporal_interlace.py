@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from mmtemporal.checks import check_number, check_whole
+from mmtemporal.checks import check_integer, check_number
 from mmtemporal.ops import recompute, without_autocast
 from mmtemporal.registry import MODELS
 
@@ -128,8 +128,8 @@ class TemporalInterlace(MixingLayer):
         offset_scale: float = 4.0,
     ) -> None:
         super().__init__(num_segments)
-        check_whole('shift_div', shift_div)
-        check_whole('tin_cfg.num_groups', num_groups)
+        check_integer('shift_div', shift_div)
+        check_integer('tin_cfg.num_groups', num_groups)
         check_number('tin_cfg.offset_scale', offset_scale, minimum=0)
         parts = num_groups * (2 if reverse else 1)
         self.num_mixed = in_channels // (shift_div * parts) * parts

@@ -6,7 +6,7 @@ from typing import Callable, Optional
 import torch
 from torch import Tensor, nn
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 from mmtemporal.ops import fill_band, is_traced, split_clips, temporal_mix
 
 # Its loop over the kernel hides the sizes from torch.fx.
@@ -129,7 +129,7 @@ class MixingLayer(TemporalLayer, nn.Module):
 
     def __init__(self, num_segments: int) -> None:
         super().__init__()
-        check_whole('num_segments', num_segments)
+        check_integer('num_segments', num_segments)
         self.num_segments = num_segments
 
     def mixing_weights(self, x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmtemporal.checks import are_whole, check_whole
+from mmtemporal.checks import are_integers, check_integer
 
 
 class _TemporalRouting(nn.Module):
@@ -175,7 +175,7 @@ class AttentionRouting(_TemporalRouting):
     ) -> None:
         hidden = _hidden_width(in_channels, reduction)
         _check_kernel_sizes(kernel_sizes)
-        check_whole('routing.head_dim', head_dim)
+        check_integer('routing.head_dim', head_dim)
         if hidden % head_dim:
             raise ValueError(
                 f'the hidden width {hidden} of the routing function is no multiple '
@@ -220,7 +220,7 @@ def _temporal_conv(
 
 
 def _hidden_width(in_channels: int, reduction: int) -> int:
-    check_whole('routing.reduction', reduction)
+    check_integer('routing.reduction', reduction)
     if in_channels < reduction:
         raise ValueError(
             f'{in_channels} channels are less than routing.reduction={reduction}'
@@ -229,7 +229,7 @@ def _hidden_width(in_channels: int, reduction: int) -> int:
 
 
 def _check_kernel_sizes(kernel_sizes: Sequence[int]) -> None:
-    if not are_whole(kernel_sizes, 2) or any(size % 2 == 0 for size in kernel_sizes):
+    if not are_integers(kernel_sizes, 2) or any(size % 2 == 0 for size in kernel_sizes):
         raise ValueError(
             f'routing.kernel_sizes must be two odd numbers, got {kernel_sizes!r}'
         )

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mmtemporal.checks import check_whole
+from mmtemporal.checks import check_integer
 from mmtemporal.registry import MODELS
 
 from .temporal_layer import SHIFT_RULES, MixingLayer
@@ -47,7 +47,7 @@ class TemporalShift(MixingLayer):
         learnt: bool = True,
     ) -> None:
         super().__init__(num_segments)
-        check_whole('shift_div', shift_div)
+        check_integer('shift_div', shift_div)
         # Holds the weights alone: optimizer constructors and initialisers know a
         # convolution, but not a bare parameter.
         self.conv = nn.Conv1d(
