@@ -14,11 +14,11 @@ from torch.nn.modules.conv import _ConvNd
 from mmtemporal.checkpoints.convnext_names import ImageConvNeXt
 from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
 from mmtemporal.checks import (
-    are_whole,
+    are_integers,
+    check_integer,
     check_number,
     check_options,
     check_probability,
-    check_whole,
     is_list,
 )
 from mmtemporal.models.frame_counts import (
@@ -71,7 +71,7 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
         if pretrained and init_cfg:
             raise ValueError('set backbone.pretrained or backbone.init_cfg, not both')
         depths, channels, options = self._read_arch(arch)
-        check_whole('backbone.num_segments', num_segments)
+        check_integer('backbone.num_segments', num_segments)
         self._check_stages(out_indices, frozen_stages)
         check_probability('backbone.drop_path_rate', drop_path_rate)
         check_number('backbone.layer_scale_init_value', layer_scale_init_value)
@@ -118,8 +118,8 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
         depths, channels = (options.pop(key, None) for key in ('depths', 'channels'))
         keys = self.arch_settings['tiny'].keys()
         if (
-            not are_whole(depths, _STAGES, minimum=0)
-            or not are_whole(channels, _STAGES)
+            not are_integers(depths, _STAGES, minimum=0)
+            or not are_integers(channels, _STAGES)
             or not options.keys() <= keys
         ):
             raise ValueError(
@@ -135,7 +135,7 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
             raise ValueError(
                 f'backbone.out_indices={out_indices} must name stages, 0 to 3'
             )
-        check_whole('backbone.frozen_stages', frozen_stages, minimum=-1)
+        check_integer('backbone.frozen_stages', frozen_stages, minimum=-1)
         if frozen_stages > max(out_indices) + 1:
             raise ValueError(
                 f'backbone.frozen_stages={frozen_stages} names a stage that is not '
