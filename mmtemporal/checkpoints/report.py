@@ -18,37 +18,28 @@ _DONE = {
 }
 
 
+def _names() -> list[str]:
+    return field(default_factory=list)
+
+
 @dataclass
 class Report:
-    """Names of tensors, by what became of them; as a text, all but the faults.
+    """Names of tensors, by what became of them; as a text, all but the faults."""
 
-    Attributes:
-        loaded: Those of the file that are in the network.
-        copied: Those of the network that hold a tensor once more.
-        averaged: Those of the network that are averaged over colours.
-        inflated: Those of the network that have further dimensions.
-        resized: Those of the network that are for another number of frames.
-        reshaped: Those of the file that changed their shape and nothing else.
-        folded: Those of the file that became part of others.
-        skipped: Those of the file that the network does not have.
-        new: Those of the network that the file need not have.
-        missing: Those of the network that the file should have.
-        unexpected: Those of the file that the network should have.
-        mismatched: Those of another shape, with both shapes.
-    """
-
-    loaded: list[str] = field(default_factory=list)
-    copied: list[str] = field(default_factory=list)
-    averaged: list[str] = field(default_factory=list)
-    inflated: list[str] = field(default_factory=list)
-    resized: list[str] = field(default_factory=list)
-    reshaped: list[str] = field(default_factory=list)
-    folded: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    new: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    unexpected: list[str] = field(default_factory=list)
-    mismatched: list[str] = field(default_factory=list)
+    # Of the file:
+    loaded: list[str] = _names()
+    reshaped: list[str] = _names()  # in no other way
+    folded: list[str] = _names()  # into others
+    skipped: list[str] = _names()
+    unexpected: list[str] = _names()
+    # Of the network:
+    copied: list[str] = _names()  # hold a tensor once more
+    averaged: list[str] = _names()
+    inflated: list[str] = _names()  # have more dimensions
+    resized: list[str] = _names()
+    new: list[str] = _names()  # need not be in the file
+    missing: list[str] = _names()
+    mismatched: list[str] = _names()  # with both shapes
 
     def __str__(self) -> str:
         return ', '.join(

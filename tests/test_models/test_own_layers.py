@@ -62,6 +62,10 @@ def test_a_convolution_of_ones_own_keeps_the_weights(tmp_path):
     for layer in net.temporal_layers().values():
         nn.init.normal_(layer.weight)
     assert not torch.allclose(net(x), plain(x))
+    # Its own checkpoint is loaded as a whole, whatever else there is in it.
+    again = adapter(RESNET, dict(type=DampedConv)).double().eval()
+    again.load_state_dict({**net.state_dict(), 'fc.bias': torch.ones(1)}, strict=False)
+    assert torch.equal(again(x), net(x))
 
 
 class Own(TemporalLayer, nn.Module):
