@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from host_libraries import hidden
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
 from mmengine import Config
@@ -102,7 +103,8 @@ def packages(wheel, tmp_path_factory):
     (packages,) = environment.glob('lib/python*/site-packages')
     wheel.extractall(packages)
     # Links in these folders, such as that of an editable installation, are not read.
-    others = [path for path in sys.path if path.endswith('-packages')]
+    with hidden():
+        others = [path for path in sys.path if path.endswith('-packages')]
     (packages / 'others.pth').write_text('\n'.join(others))
     return packages
 
