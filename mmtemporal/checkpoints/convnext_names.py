@@ -55,7 +55,7 @@ class ImageConvNeXt(ImageNetwork):
     stage = r'(?:stages|downsample_layers)\.(\d)\.'
     first_stage = 0
     stems = ('downsample_layers.0.0.weight',)
-    classifier = ('head.', 'norm.')
+    classifier = ('head.', 'norm.', 'cls_head.', 'data_preprocessor.')
     size = 'arch'
 
     def find(self, tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]:

@@ -59,7 +59,8 @@ def resize_segments(
         The names of the tensors that changed.
 
     Raises:
-        ValueError: A part of a layer is not there.
+        ValueError: A part of a layer is not there, or a clip would be shorter than a
+            kernel.
     """
     resized = []
     for name in filter(_FIRST.fullmatch, [*tensors]):
@@ -74,6 +75,12 @@ def resize_segments(
         missing = [part for part in names if part not in tensors]
         if missing:
             raise ValueError(f'{name} cannot be resized without {missing[0]}')
+        kernel_size = tensors[names[-1]].size(0)
+        if kind == 'tam.G' and num_segments < kernel_size:
+            raise ValueError(
+                f'got num_segments={num_segments}, expected at least the {kernel_size} '
+                f'frames of the kernels, as {names[-1]} has them'
+            )
         values = [tensors[part].cpu().double() for part in names]
         for part, value in zip(names, _resize(values, num_segments, count)):
             tensors[part] = value.to(tensors[part])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Optional
+from typing import Callable, Optional
 
 from torch import Tensor, nn
 
@@ -62,19 +62,32 @@ def record(model: nn.Module) -> Iterator[list[Record]]:
     Args:
         model: A backbone, or a network around one.
     """
-    watched = []
+    watched, others = [], {}
     for name, layer in temporal_layers(model):
         entry = Record(name, type(layer).__name__)
         watched.append(entry)
-        layer.recorder = entry.keep
+        others[layer] = layer.recorder
+        layer.recorder = _join(layer.recorder, entry.keep)
     records = []
     try:
         yield records
     finally:
-        for _, layer in temporal_layers(model):
-            layer.recorder = None
+        for layer, recorder in others.items():
+            layer.recorder = recorder
         records += [entry for entry in watched if entry.values]
         _label(records)
+
+
+def _join(first: Optional[Callable], second: Callable) -> Callable:
+    """Return what records for a context and for one around it."""
+    if first is None:
+        return second
+
+    def both(name: str, value: Tensor) -> None:
+        first(name, value)
+        second(name, value)
+
+    return both
 
 
 # ----------------------------------------------------------------------- names

@@ -277,6 +277,7 @@ def test_unfit_requests_are_refused(tmp_path):
     refused('no tensor of a network of this package has', 'TDN', '--num-segments', '8')
     refused('no tensor of TANet .* has to be', 'TANet', '--num-segments', '4')
     refused('2', 'TANet', '--num-segments', '0')
+    refused('at least the 3 frames of the kernels', 'TANet', '--num-segments', '2')
     config = write_config('TANet', tmp_path, 16)
     refused(
         r'Set model.backbone.num_segments=8 \(now 16\).*--num-segments',

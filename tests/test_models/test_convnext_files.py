@@ -120,12 +120,16 @@ def test_names_of_image_files():
         assert facebook_name(theirs) == ours
 
 
-def test_recognizers_of_image_networks(tmp_path):
-    """As a TSN with mmpretrain's ConvNeXt has it."""
+@pytest.mark.parametrize('layout', ['mmpretrain', 'facebook'])
+def test_recognizers_of_image_networks(layout, tmp_path):
+    """As a TSN with mmpretrain's ConvNeXt has it, or what is left of one."""
     weights = facebook_state_dict()
     path = image_file(tmp_path / 'convnext.pth', 'mmpretrain', weights)
     state = torch.load(path)['state_dict']
     state = {k: v for k, v in state.items() if k.startswith('backbone.')}
+    if layout == 'facebook':
+        state = dict(weights)
+    state['data_preprocessor.mean'] = torch.rand(3)
     state['cls_head.fc_cls.weight'] = torch.rand(5, 256)
     torch.save(dict(state_dict=state, meta={}), path)
     backbone = build(TAdaConvNeXt, pretrained=path)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from parity import build_recognizer
 
+from mmtemporal.models import TemporalAdapter
 from mmtemporal.models.layers import TAM
 
 # Sums over the 16 modules of TANet-50, style b, of their widths and squared widths.
@@ -85,6 +86,16 @@ def test_kernel_size_leaves_the_local_branch_alone():
     tam = backbone.layer1[0].tam
     assert tam.G[3].weight.shape == (5, 16)
     assert tam.L[0].weight.shape == (16, 64, 3)
+
+
+@pytest.mark.parametrize('variant', ['pool', 'conv', 'local'])
+def test_an_ablation_changes_the_variant_alone(variant):
+    options = dict(alpha=2, beta=4, conv1d_kernel_size=3, variant=variant)
+    build_recognizer('tanet_r50', backbone=dict(depth=18, tam_cfg=options))
+    layer = dict(type='TAM', **options)
+    host = dict(type='mmaction.ResNet', depth=18)
+    adapted = TemporalAdapter(backbone=host, temporal=layer, num_segments=8)
+    assert len(adapted.temporal_layers()) == 8
 
 
 def test_unknown_style_is_named():

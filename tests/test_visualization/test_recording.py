@@ -139,6 +139,16 @@ def test_recording_a_training_step_changes_nothing(config):
     torch.testing.assert_close(values[1], values[0])
 
 
+def test_records_within_records(x):
+    layer = TAM_VARIANTS['tam'](C, T).double()
+    with record(layer) as outer:
+        with record(layer) as inner:
+            layer(x)
+        layer(2 * x)
+    assert layer.recorder is None
+    torch.testing.assert_close(outer[0].values, inner[0].values)
+
+
 def test_names_and_choice_of_layers():
     model = build('tanet_r50')
     with torch.no_grad(), record(model.eval()) as records:

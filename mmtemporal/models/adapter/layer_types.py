@@ -8,7 +8,13 @@ from typing import Union
 from torch import nn
 
 from mmtemporal.checks import is_list
-from mmtemporal.models.layers import TAdaConv2d, TAdaConv3d, TemporalLayer
+from mmtemporal.models.layers import (
+    TAM,
+    TAdaConv2d,
+    TAdaConv3d,
+    TemporalLayer,
+    find_variant,
+)
 from mmtemporal.registry import MODELS
 
 from .insertion_points import choose_conv
@@ -40,7 +46,10 @@ def find_layers(
     found = []
     for cfg in configs:
         options = {key: cfg[key] for key in cfg if key not in ('type', '_scope_')}
-        found.append((_find(cfg.get('type'), backbone), options))
+        layer = _find(cfg.get('type'), backbone)
+        if layer is TAM and 'variant' in options:  # as TANet's tam_cfg has it
+            layer, options = find_variant(options)
+        found.append((layer, options))
     replacing = [layer.__name__ for layer, _ in found if layer.replaces]
     if len(found) != 1 and (not found or replacing):
         raise ValueError(

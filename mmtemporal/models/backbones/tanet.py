@@ -9,7 +9,7 @@ from typing import Optional
 from torch import Tensor, nn
 
 from mmtemporal.checks import check_choice, check_options
-from mmtemporal.models.layers import TAM_VARIANTS
+from mmtemporal.models.layers import find_variant
 from mmtemporal.registry import MODELS
 
 from .temporal_resnet import TemporalResNet
@@ -54,10 +54,8 @@ class TABlock(nn.Module):
             channels = convs[0].in_channels
         else:
             channels = convs[self.position - 1].out_channels
-        options = dict(tam_cfg)
-        variant = options.pop('variant', 'tam')
-        check_choice('tam_cfg.variant', variant, TAM_VARIANTS)
-        self.tam = TAM_VARIANTS[variant](channels, num_segments, **options)
+        layer, options = find_variant(tam_cfg)
+        self.tam = layer(channels, num_segments, **options)
         # Under the name that Grad-CAM looks for.
         self.relu = block.relu
 
@@ -89,9 +87,8 @@ class TANet(TemporalResNet):
         num_segments: Number T of frames of a clip, at least the kernel's.
         tam_cfg: Arguments of :class:`~mmtemporal.models.layers.TAM`: ``alpha``,
             ``beta``, ``adaptive_kernel_size``, ``conv1d_kernel_size``. And
-            ``variant``, one of the paper's ablations (its Table 2), each with the
-            arguments of its class: ``'reversed'``, ``'global'``, ``'local'``,
-            ``'global_se'``, ``'pool'``, ``'conv'``, see
+            ``variant``, one of the paper's ablations (its Table 2): ``'reversed'``,
+            ``'global'``, ``'local'``, ``'global_se'``, ``'pool'``, ``'conv'``, see
             :mod:`mmtemporal.models.layers.tam_ablations`.
         block_style: Place of the module in a block, 'a' to 'd' (the paper's
             Figure 3; the release has 'b', after the first convolution).

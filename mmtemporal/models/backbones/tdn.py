@@ -123,8 +123,9 @@ class TDN(TemporalResNet):
         super().__init__(depth, num_segments, num_stages=num_stages, **kwargs)
 
     def make_stages(self, temporal_stages: Sequence[int]) -> None:
-        self._make_difference_path()  # from the stages as they still are
+        plain = {name: deepcopy(getattr(self, name)) for name in self.res_layers}
         super().make_stages(temporal_stages)
+        self._make_difference_path(plain)
 
     def make_block(self, block: nn.Module, stage: int) -> nn.Module:
         channels = block.conv1.out_channels
@@ -135,7 +136,7 @@ class TDN(TemporalResNet):
             shift = TemporalShift(channels, self.num_segments)
         return TDBlock(block, ltdm, shift) if ltdm or shift else block
 
-    def _make_difference_path(self) -> None:
+    def _make_difference_path(self, plain: dict[str, nn.Module]) -> None:
         """Adds a stem and copies of the stages up to the last fusion."""
         layers = ['conv1', *self.res_layers]
         if not is_list(self.short_term) or any(
@@ -167,8 +168,7 @@ class TDN(TemporalResNet):
             act_cfg=self.act_cfg,
         )
         for name in self.difference_layers[1:]:
-            blocks = deepcopy(getattr(self, name))
-            self.add_module(f'diff_{name}', self.stage_type(*blocks))
+            self.add_module(f'diff_{name}', self.stage_type(*plain[name]))
 
     def rows_of_clip(self, shape: Sequence[int]) -> int:
         single = len(shape) == 3 and shape[0] == self.in_channels

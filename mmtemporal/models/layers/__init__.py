@@ -13,6 +13,7 @@ from .tam_ablations import (
     ReversedTAM,
     TemporalConv,
     TemporalMean,
+    find_variant,
 )
 from .temporal_difference import LongTermTDM, ShortTermTDM, frame_differences
 from .temporal_interlace import InterlacedConv, TemporalInterlace
@@ -44,6 +45,7 @@ __all__ = [
     'TAdaConv3d',
     'TemporalInterlace',
     'TemporalShift',
+    'find_variant',
     'frame_differences',
     'quick_gelu',
     'temporal_pool',

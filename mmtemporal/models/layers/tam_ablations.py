@@ -6,7 +6,7 @@ https://arxiv.org/abs/2005.06803, Table 2
 
 from torch import Tensor, nn
 
-from mmtemporal.checks import check_integer
+from mmtemporal.checks import check_choice, check_integer
 from mmtemporal.ops import split_clips
 from mmtemporal.registry import MODELS
 
@@ -156,7 +156,7 @@ class TemporalConv(TemporalLayer, nn.Module):
         return self.conv(clips).transpose(1, 2).flatten(0, 1)
 
 
-# By the paper's Table 2, as ``TANet(tam_cfg=dict(variant=...))`` has them.
+# By the paper's Table 2, as configs name them.
 TAM_VARIANTS = {
     'tam': TAM,
     'reversed': ReversedTAM,
@@ -166,3 +166,23 @@ TAM_VARIANTS = {
     'pool': TemporalMean,
     'conv': TemporalConv,
 }
+
+
+def find_variant(options: dict) -> tuple[type, dict]:
+    """Return the class and the arguments that options of TAM mean.
+
+    Args:
+        options: Arguments of :class:`~mmtemporal.models.layers.TAM`, and ``variant``.
+            Those of branches that an ablation does not have mean nothing.
+
+    Raises:
+        ValueError: The variant is unknown.
+    """
+    options = dict(options)
+    variant = options.pop('variant', 'tam')
+    check_choice('tam_cfg.variant', variant, TAM_VARIANTS)
+    layer = TAM_VARIANTS[variant]
+    if not issubclass(layer, TAM):
+        for name in ('alpha', 'beta', 'conv1d_kernel_size'):
+            options.pop(name, None)
+    return layer, options
