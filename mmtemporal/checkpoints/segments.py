@@ -22,7 +22,7 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-_EPS = 1e-5
+_EPS = 1e-5  # of the batch norms in TAM, torch's default
 # Of each such network: the first layer, what else has an entry for each hidden unit,
 # and the last layer.
 _LAYERS = {

@@ -265,6 +265,13 @@ def test_the_config_says_the_number_of_hidden_units(tmp_path):
     assert first.shape == (16, 4)
 
 
+@pytest.mark.parametrize('kind', ['TANet', 'TIN'])
+def test_a_request_is_yes_or_no(kind):
+    cfg = dict(type=f'mmtemporal.{kind}', depth=18, num_segments=4)
+    with pytest.raises(ValueError, match="backbone.resize_segments='no' is none of"):
+        MODELS.build(dict(cfg, resize_segments='no'))
+
+
 def test_unfit_requests_are_refused(tmp_path):
     src, dst = tmp_path / 'src.pth', tmp_path / 'dst.pth'
 

@@ -23,7 +23,8 @@ model = dict(
     ),
 )
 
-# What differs from TSN: the sampler of each pipeline, and NCTHW.
+# What differs from TSN: the first two steps of each pipeline, which are DecordInit and
+# the sampler, and the last two, FormatShape and PackActionInputs.
 train_pipeline = [
     dict(type='DecordInit'),
     dict(

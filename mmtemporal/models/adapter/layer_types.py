@@ -10,14 +10,22 @@ from torch import nn
 from mmtemporal.checks import is_list
 from mmtemporal.models.layers import (
     TAM,
+    TAM_VARIANTS,
+    LongTermTDM,
     TAdaConv2d,
     TAdaConv3d,
+    TemporalInterlace,
     TemporalLayer,
+    TemporalShift,
     find_variant,
 )
 from mmtemporal.registry import MODELS
 
 from .insertion_points import choose_conv
+
+# Here, as the layers themselves are plain modules that know no registry.
+for _layer in (*TAM_VARIANTS.values(), TemporalInterlace, LongTermTDM, TemporalShift):
+    MODELS.register_module(module=_layer)
 
 # Registered under these names is what MMAction2's ``conv_cfg`` takes, which leaves
 # stems and shortcuts as they are.

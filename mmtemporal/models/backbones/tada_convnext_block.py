@@ -11,15 +11,7 @@ from torch import Tensor, nn
 
 from mmtemporal.models.layers import TAdaConv2d, quick_gelu, temporal_pool
 
-EPS = 1e-6  # of all layer norms, as in ConvNeXt
-
-
-class ChannelNorm(nn.LayerNorm):
-    """A layer norm over the channels of maps (n, c, ...), which keeps their layout."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = super().forward(x.movedim(1, -1)).movedim(-1, 1)
-        return y.contiguous() if x.is_contiguous() else y
+from .temporal_convnext import EPS
 
 
 class TAdaConvNeXtBlock(nn.Module):

@@ -116,11 +116,13 @@ class TANet(TemporalResNet):
         num_segments: int,
         tam_cfg: Optional[dict] = None,
         block_style: str = 'b',
+        *,
         resize_segments: bool = False,
         **kwargs,
     ) -> None:
         self.tam_cfg = check_options('backbone.tam_cfg', tam_cfg)
         self.block_style = block_style
+        check_choice('backbone.resize_segments', resize_segments, (True, False))
         super().__init__(depth, num_segments, **kwargs)
         self.resize_segments = resize_segments
 

@@ -29,9 +29,17 @@ from mmtemporal.models.frame_counts import (
 from mmtemporal.models.init_rules import init_in_order
 
 from .checkpointed_stage import CheckpointedStage
-from .tada_convnext_block import EPS, ChannelNorm
 
+EPS = 1e-6  # of all layer norms, as in ConvNeXt
 _STAGES = 4
+
+
+class ChannelNorm(nn.LayerNorm):
+    """A layer norm over the channels of maps (n, c, ...), which keeps their layout."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x.movedim(1, -1)).movedim(-1, 1)
+        return y.contiguous() if x.is_contiguous() else y
 
 
 class TemporalConvNeXt(TemporalBackbone, BaseModule):

@@ -7,7 +7,7 @@ from typing import Optional
 
 from torch import nn
 
-from mmtemporal.checks import check_options
+from mmtemporal.checks import check_choice, check_options
 from mmtemporal.models.layers import InterlacedConv, TemporalInterlace
 from mmtemporal.registry import MODELS
 
@@ -52,11 +52,13 @@ class TIN(TemporalResNet):
         num_segments: int,
         shift_div: int = 4,
         tin_cfg: Optional[dict] = None,
+        *,
         resize_segments: bool = False,
         **kwargs,
     ) -> None:
         self.shift_div = shift_div
         self.tin_cfg = check_options('backbone.tin_cfg', tin_cfg)
+        check_choice('backbone.resize_segments', resize_segments, (True, False))
         super().__init__(depth, num_segments, **kwargs)
         self.resize_segments = resize_segments
 

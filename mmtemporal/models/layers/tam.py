@@ -10,12 +10,10 @@ from torch import Tensor, nn
 
 from mmtemporal.checks import check_integer, check_odd
 from mmtemporal.ops import without_autocast
-from mmtemporal.registry import MODELS
 
 from .temporal_layer import MixingLayer, clip_means
 
 
-@MODELS.register_module()
 class TAM(MixingLayer):
     r"""Mixes neighbouring frames with a kernel computed from the clip itself.
 

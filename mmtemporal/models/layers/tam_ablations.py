@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from mmtemporal.checks import check_choice, check_integer
 from mmtemporal.ops import split_clips
-from mmtemporal.registry import MODELS
 
 from .tam import (
     TAM,
@@ -20,7 +19,6 @@ from .tam import (
 from .temporal_layer import MixingLayer, TemporalLayer
 
 
-@MODELS.register_module()
 class ReversedTAM(TAM):
     """TANet-R: mixes first, and then weights the output frames.
 
@@ -31,7 +29,6 @@ class ReversedTAM(TAM):
         return self.kernel(means) * self.importance(means).unsqueeze(1)
 
 
-@MODELS.register_module()
 class GlobalTAM(TAM):
     """The global branch alone: adaptive kernels, without importance.
 
@@ -49,7 +46,6 @@ class GlobalTAM(TAM):
         return self.kernel(means)
 
 
-@MODELS.register_module()
 class LocalTAM(TAM):
     """The local branch alone: importance, without mixing.
 
@@ -67,7 +63,6 @@ class LocalTAM(TAM):
         return self.importance(means).unsqueeze(1)
 
 
-@MODELS.register_module()
 class ExcitationTAM(GlobalTAM):
     """Adaptive kernels, and squeeze-and-excitation, the same for all frames.
 
@@ -95,7 +90,6 @@ class ExcitationTAM(GlobalTAM):
         return self.kernel(means) * gate
 
 
-@MODELS.register_module()
 class TemporalMean(MixingLayer):
     """C2D-Pool: the mean of K frames, whatever the clip.
 
@@ -120,7 +114,6 @@ class TemporalMean(MixingLayer):
         return x.new_full((1, self.kernel_size, 1, 1), 1 / self.kernel_size)
 
 
-@MODELS.register_module()
 class TemporalConv(TemporalLayer, nn.Module):
     """C2D-TConv: a temporal convolution over all channels.
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from mmtemporal.checks import check_integer
 from mmtemporal.ops import is_traced, split_clips
 from mmtemporal.ops.tracing import is_symbolic
-from mmtemporal.registry import MODELS
 
 from .temporal_layer import TemporalLayer
 
@@ -61,7 +60,6 @@ class ShortTermTDM(TemporalLayer, nn.Module):
         return differences
 
 
-@MODELS.register_module()
 class LongTermTDM(TemporalLayer, nn.Module):
     r"""Weights channels and places by how much they differ between segments.
 

@@ -12,7 +12,6 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from mmtemporal.checks import check_integer, check_number
 from mmtemporal.ops import recompute, without_autocast
-from mmtemporal.registry import MODELS
 
 from .temporal_layer import SHIFT_RULES, MixingLayer, TemporalLayer, clip_means
 
@@ -75,7 +74,6 @@ class WeightNet(nn.Module):
         return 2 * self.conv(x).sigmoid()
 
 
-@MODELS.register_module()
 class TemporalInterlace(MixingLayer):
     r"""Moves groups of channels in time by learnable, fractional offsets.
 

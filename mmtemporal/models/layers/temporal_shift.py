@@ -4,12 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from mmtemporal.checks import check_integer
-from mmtemporal.registry import MODELS
 
 from .temporal_layer import SHIFT_RULES, MixingLayer
 
 
-@MODELS.register_module()
 class TemporalShift(MixingLayer):
     """Mixes each channel of three neighbouring frames with weights of its own.
 
