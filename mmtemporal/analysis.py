@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_multiply_adds(recognizer: nn.Module, *shape: int) -> int:
-    """Counts the multiply-adds of a recognizer, from its input to its scores.
+    """Count the multiply-adds of a recognizer, from its input to its scores.
 
     Convolutions, linear layers, matrix products and attention are counted. Products
     of single elements are not: of the few taps for every value by which all but

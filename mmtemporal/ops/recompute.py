@@ -18,7 +18,7 @@ def recompute(
     *modules: nn.Module,
     random: bool = False,
 ) -> Tensor:
-    """Calls a function that keeps its input alone for the backward pass.
+    """Call a function that keeps its input alone for the backward pass.
 
     There, it is called once more, up to where its last intermediate result is
     known. That call leaves the running statistics of batch norms alone, so training
@@ -46,7 +46,7 @@ def recompute(
 
 @contextmanager
 def _frozen_statistics(*modules: nn.Module):
-    """Keeps batch norms from updating, while they still use batch statistics."""
+    """Keep batch norms from updating, while they still use batch statistics."""
     norms = [m for each in modules for m in each.modules() if isinstance(m, _BatchNorm)]
     kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm, (_, counter) in zip(norms, kept):

@@ -22,7 +22,7 @@ from .tracing import is_traced
 def temporal_mix(
     x: Tensor, num_segments: int, taps: Tensor, num_channels: Optional[int] = None
 ) -> Tensor:
-    """Replaces every frame by a weighted sum of the frames around it.
+    """Replace every frame by a weighted sum of the frames around it.
 
     Frames outside the clip count as zero. Gradients of any order are exact, and
     only the inputs are kept for the backward pass.
@@ -80,7 +80,7 @@ def _check_taps(taps: Tensor, frames: Tensor, num_channels: int) -> None:
 
 
 def _mix_taps(frames: Tensor, taps: Tensor) -> Tensor:
-    """Mixes the first m channels of (n, t, c, h, w) with (n or 1, k, t or 1, m)."""
+    """Mix the first m channels of (n, t, c, h, w) with (n or 1, k, t or 1, m)."""
     if is_traced():
         return mix_taps_reference(frames, taps)
     n, t = frames.shape[:2]
@@ -88,7 +88,7 @@ def _mix_taps(frames: Tensor, taps: Tensor) -> Tensor:
 
 
 def mix_taps_reference(frames: Tensor, taps: Tensor) -> Tensor:
-    """Mixes with taps in the plainest torch, as the formula is written.
+    """Mix with taps in the plainest torch, as the formula is written.
 
     Shape:
         - frames: (n, t, c, h, w)
@@ -152,7 +152,7 @@ class _MixTaps(torch.autograd.Function):
 
 
 def _overlap(index: int, num_taps: int, t: int) -> tuple[int, int, int]:
-    """Returns how much later the frames of a tap are, and which frames have one."""
+    """Return how much later the frames of a tap are, and which frames have one."""
     step = index - num_taps // 2
     return step, max(0, -step), min(t, t - step)
 
@@ -197,14 +197,14 @@ class _CorrelateTaps(torch.autograd.Function):
 
 
 def _inner_products(left: Tensor, right: Tensor) -> Tensor:
-    """Multiplies all frames of (n, t, c, h, w) pairwise: (n, c, t, t)."""
+    """Multiply all frames of (n, t, c, h, w) pairwise: (n, c, t, t)."""
     left = left.flatten(3).transpose(1, 2)
     right = right.flatten(3).permute(0, 2, 3, 1)
     return torch.stack([torch.bmm(a, b) for a, b in zip(left, right)])
 
 
 def _is_large(frames: Tensor) -> bool:
-    """Tells whether maps are large enough for the kernels that loop over pixels.
+    """Whether maps are large enough for the kernels that loop over pixels.
 
     Measured on CPUs: on smaller maps their inner loops are too short.
     """
@@ -212,6 +212,6 @@ def _is_large(frames: Tensor) -> bool:
 
 
 def _is_planar(frames: Tensor) -> bool:
-    """Tells whether every frame of (n, t, c, h, w) is one block of memory."""
+    """Whether every frame of (n, t, c, h, w) is one block of memory."""
     h, w = frames.shape[-2:]
     return frames.stride()[2:] == (h * w, w, 1)

@@ -36,7 +36,7 @@ def mix_kernel(
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
 ):
-    """Writes sum_k taps[n, k, t, c] * frames[n, t + k - K // 2, c]."""
+    """Write sum_k taps[n, k, t, c] * frames[n, t + k - K // 2, c]."""
     ACCUMULATE: tl.constexpr = (
         tl.float64 if frames.dtype.element_ty == tl.float64 else tl.float32
     )
@@ -95,7 +95,7 @@ def correlate_kernel(
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
 ):
-    """Writes the parts of sum_hw left[n, t, c] * right[n, t + k - K // 2, c].
+    """Write the parts of sum_hw left[n, t, c] * right[n, t + k - K // 2, c].
 
     Every part is the sum over the pixels of one tile.
     """
@@ -135,7 +135,7 @@ def correlate_kernel(
 def _own_tile(
     num_rows, num_columns, BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr
 ):
-    """Returns this program's clip, block of rows, rows, block of columns, columns."""
+    """Return this program's clip, block of rows, rows, block of columns, columns."""
     row_blocks = tl.cdiv(num_rows, BLOCK_ROWS)
     column_blocks = tl.cdiv(num_columns, BLOCK_COLUMNS)
     program = tl.program_id(0).to(tl.int64)

@@ -19,7 +19,7 @@ _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def is_available(x: Tensor) -> bool:
-    """Tells whether the kernels take a tensor of this dtype on this device."""
+    """Whether the kernels take a tensor of this dtype on this device."""
     return x.is_cuda and x.dtype in _DTYPES and _runs_on(x.device)
 
 
@@ -36,7 +36,7 @@ def _runs_on(device: torch.device) -> bool:
 
 
 def _mix_taps(frames: Tensor, taps: Tensor) -> Tensor:
-    """Mixes the frames of each clip with a band of taps.
+    """Mix the frames of each clip with a band of taps.
 
     ``mixed[n, t, c] = sum_k taps[n, k, t, c] * frames[n, t + k - K // 2, c]``, where
     frames outside the clip count as zero. Narrow dtypes are summed in float32.
@@ -66,7 +66,7 @@ def _mix_taps(frames: Tensor, taps: Tensor) -> Tensor:
 
 
 def _correlate_taps(left: Tensor, right: Tensor, num_taps: int) -> Tensor:
-    """Multiplies two clips' frames pairwise, up to ``num_taps // 2`` apart.
+    """Multiply two clips' frames pairwise, up to ``num_taps // 2`` apart.
 
     ``out[n, k, t, c]`` is the inner product of ``left[n, t, c]`` and
     ``right[n, t + k - K // 2, c]``, zero where the latter is outside the clip. Sums
@@ -139,7 +139,7 @@ class _Layout(NamedTuple):
 
 
 def _layout(frames: Tensor) -> Optional[_Layout]:
-    """Returns the layout of frames (n, t, c, h, w), or None if it is another."""
+    """Return the layout of frames (n, t, c, h, w), or None if it is another."""
     h, w = frames.shape[3:]
     stride_c, stride_h, stride_w = frames.stride()[2:]
     if h > 1 and w > 1 and stride_h != w * stride_w:
@@ -151,12 +151,12 @@ def _layout(frames: Tensor) -> Optional[_Layout]:
 
 
 def _readable(frames: Tensor) -> Tensor:
-    """Copies frames unless the kernels can read them where they are."""
+    """Copy frames unless the kernels can read them where they are."""
     return frames.contiguous() if _layout(frames) is None else frames
 
 
 def _new_like(frames: Tensor) -> Tensor:
-    """Returns new memory for as many frames, dense and in the same layout."""
+    """Return new memory for as many frames, dense and in the same layout."""
     layout = _layout(frames)
     if layout is None or not layout.channels_last:
         return frames.new_empty(frames.shape)
@@ -175,7 +175,7 @@ class _Plan(NamedTuple):
 
 
 def _plan(tensors: tuple, *, num_warps: int, load_bytes: int = 16) -> _Plan:
-    """Cuts the matrices of all frames into tiles, one for each program.
+    """Cut the matrices of all frames into tiles, one for each program.
 
     The rules follow from how GPUs read memory; nothing was tuned. Of a tile every
     thread has 16 bytes. A warp reads up to 512 bytes of a row in sequence, but only
@@ -214,7 +214,7 @@ def _plan(tensors: tuple, *, num_warps: int, load_bytes: int = 16) -> _Plan:
 
 
 def _power_of_two(size: int) -> int:
-    """Rounds up to a power of two."""
+    """Round up to a power of two."""
     return 1 << max(0, size - 1).bit_length()
 
 

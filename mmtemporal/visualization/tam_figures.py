@@ -27,7 +27,7 @@ STAGES = 2
 
 
 def draw_kernels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
-    """Draws the kernels of all channels, a layer a row and a clip a column."""
+    """Draw the kernels of all channels, a layer a row and a clip a column."""
     kernels = collect(clips, 'kernel', layers, STAGES)
     if not kernels:
         return None
@@ -55,7 +55,7 @@ def draw_kernels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Fig
 
 
 def draw_importance(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
-    """Draws the importances of all channels under the frames that they weight."""
+    """Draw the importances of all channels under the frames that they weight."""
     maps = collect(clips, 'importance', layers, STAGES)
     if not maps:
         return None
@@ -90,7 +90,7 @@ def draw_importance(clips: list[Clip], layers: Optional[list[str]]) -> Optional[
 
 
 def draw_histograms(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
-    """Draws the frames of every clip beside the histograms of its kernels."""
+    """Draw the frames of every clip beside the histograms of its kernels."""
     kernels = collect(clips, 'kernel', layers, STAGES)
     if not kernels:
         return None

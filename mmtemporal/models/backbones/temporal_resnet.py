@@ -208,7 +208,7 @@ def _check_stages(
     out_indices: Sequence[int],
     frozen_stages: int,
 ) -> None:
-    """Names the keys that mmaction2's ResNet only asserts."""
+    """Raise errors with the keys that mmaction2's ResNet only asserts."""
     check_integer('backbone.num_stages', num_stages, maximum=4)
     for name, sizes in (('strides', strides), ('dilations', dilations)):
         if not are_integers(sizes, num_stages):

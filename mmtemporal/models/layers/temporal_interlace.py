@@ -21,7 +21,7 @@ _INITIAL_OFFSET_BIAS = 0.5108
 
 
 class OffsetNet(nn.Module):
-    r"""Computes how far each group of channels moves in time.
+    r"""Compute how far each group of channels moves in time.
 
     :math:`o = s\,(\mathrm{sigmoid}(\cdot) - 0.5)`, one offset a clip and group,
     the same for all frames; positive offsets move features to later frames.
@@ -54,7 +54,7 @@ class OffsetNet(nn.Module):
 
 
 class WeightNet(nn.Module):
-    """Computes how much each frame of each group counts after the move.
+    """Compute how much each frame of each group counts after the move.
 
     Args:
         in_channels: Number of channels of the descriptor.
@@ -75,7 +75,7 @@ class WeightNet(nn.Module):
 
 
 class TemporalInterlace(MixingLayer):
-    r"""Moves groups of channels in time by learnable, fractional offsets.
+    r"""Move groups of channels in time by learnable, fractional offsets.
 
     The first ``in_channels / shift_div`` channels are cut into equal groups. A
     group with the offset o takes the linear interpolation of its two nearest
