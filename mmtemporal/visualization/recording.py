@@ -31,7 +31,7 @@ class Record:
     def keep(self, name: str, value: Tensor) -> None:
         """Keep the first value of a name.
 
-        Layers whose activations are computed again run once more in the backward pass.
+        Layers with activation checkpointing run again in the backward pass.
         """
         self.values.setdefault(name, value.detach())
 

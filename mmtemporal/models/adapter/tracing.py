@@ -199,7 +199,7 @@ def _trace(host: nn.Module, library: str, shape: Shape) -> Trace:
     ]
     with torch.enable_grad(), torch.device('meta'):
         output = run_host(copy, library, torch.empty(shape))
-    for hook in hooks:  # what is checkpointed runs once more in the backward pass
+    for hook in hooks:  # what is checkpointed runs again in the backward pass
         hook.remove()
     unused = _without_gradient(copy, output)
     tokens = _find_tokens(host, calls, shape)

@@ -42,8 +42,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
         out_indices: Indices of the stages whose output is returned.
         strides: Stride of each stage.
         dilations: Dilation of each stage.
-        with_cp: Whether to recompute activations in the backward pass instead
-            of keeping them.
+        with_cp: Whether to use activation checkpointing.
         norm_eval: Whether the batch norms of the ResNet keep their statistics.
             Those of the temporal layers, which no ImageNet checkpoint has, go
             on learning.

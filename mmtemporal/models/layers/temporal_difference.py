@@ -108,7 +108,7 @@ class LongTermTDM(TemporalLayer, nn.Module):
         'transformer',
     )
     records = ('gate', 'gate_map')
-    recomputes = True
+    checkpoint_forward = True
 
     def __init__(
         self,
