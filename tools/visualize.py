@@ -2,8 +2,8 @@ r"""Draw what the temporal layers of a trained network do with videos.
 
     python tools/visualize.py CONFIG CHECKPOINT --video a.mp4 b.mp4 --out pictures
 
-Which figures there are, and how to read them: docs/pictures.md. Each is written as PNG
-and PDF. Videos, or folders of frames, are read by the test_pipeline of the config.
+Which figures there are, and how to read them: docs/visualisation.md. Each is written as
+PNG and PDF. Videos, or folders of frames, are read by the test_pipeline of the config.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def parse_args(arguments: Optional[list] = None) -> argparse.Namespace:
     parser.add_argument(
         '--cam-layer',
         metavar='NAME',
-        help='module at which Grad-CAM looks (default: the last that gives maps)',
+        help='module at which Grad-CAM looks (default: the last with feature maps)',
     )
     parser.add_argument(
         '--label-map',

@@ -19,7 +19,7 @@ _OWN_LAYER = re.compile(r'backbone\.(?!backbone\.).*\.(temporal|routing)\.')
 
 
 def current_name(name: str) -> str:
-    """Return a name in which ``TemporalAdapter.backbone`` may be ``host``, as of old."""
+    """Return a name in which ``TemporalAdapter.backbone`` may be ``host`` as it was."""
     return _PATH.sub(lambda path: path[0].replace('host.', _PREFIX), name)
 
 

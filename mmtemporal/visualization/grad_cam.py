@@ -1,4 +1,4 @@
-"""Grad-CAM: which places and frames a score depends on.
+"""Grad-CAM: which regions and frames a score depends on.
 
 Paper: Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
 Localization (ICCV 2017), https://arxiv.org/abs/1610.02391
@@ -16,7 +16,7 @@ from .style import SEQUENTIAL, frame_size, new_figure, row_label, show_strip
 
 
 def default_layer(model: nn.Module) -> str:
-    """Return the name of what gives the last maps of a recognizer.
+    """Return the name of what gives the last feature maps of a recognizer.
 
     That is the backbone, but for TAdaConvNeXt, which pools them. In a ResNet it is
     the output of the last block's ReLU, where MMAction2's tool looks.
@@ -47,7 +47,9 @@ def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
 
     def cut(_, __, output: object) -> object:
         if not isinstance(output, Tensor) or output.dim() not in (4, 5):
-            raise ValueError(f'Grad-CAM needs maps, which {layer} does not give')
+            raise ValueError(
+                f'Grad-CAM needs feature maps, which {layer} does not give'
+            )
         # From here on, whatever is frozen before. A copy, as ReLUs may write into it.
         kept['maps'] = output.detach().requires_grad_()
         return kept['maps'].clone()
@@ -59,7 +61,7 @@ def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
     finally:
         handle.remove()
     if 'maps' not in kept:
-        raise ValueError(f'Grad-CAM needs maps, but {layer} does not run')
+        raise ValueError(f'Grad-CAM needs feature maps, but {layer} does not run')
     maps = kept['maps']
     (gradient,) = torch.autograd.grad(scores.max(), maps)
     if maps.dim() == 5:
@@ -67,8 +69,8 @@ def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
         maps, gradient = maps[0].transpose(0, 1), gradient[0].transpose(0, 1)
     if maps.shape[-2:] == (1, 1):
         raise ValueError(
-            f'Grad-CAM needs maps, but those of {layer} have one pixel; choose a layer '
-            'before it'
+            f'Grad-CAM needs feature maps, but those of {layer} have one pixel; choose '
+            'a layer before it'
         )
     weights = gradient.mean((2, 3), keepdim=True)
     return (weights * maps.detach()).sum(1).relu()
@@ -82,7 +84,7 @@ def _find(model: nn.Module, layer: str) -> nn.Module:
 
 
 def enlarge(heat: Tensor, t: int, h: int, w: int) -> Tensor:
-    """Scale a map to the size of the frames and to values from 0 to 1."""
+    """Scale a heat map to the size of the frames and to values from 0 to 1."""
     heat = F.interpolate(heat[None, None], (t, h, w), mode='trilinear')[0, 0]
     heat = heat - heat.min()
     return heat / heat.max().clamp_min(1e-20)
