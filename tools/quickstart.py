@@ -20,15 +20,19 @@ from rich.console import Console
 from rich.table import Table
 
 from mmtemporal.datasets import MIRRORED_LABELS, make_motion_clips
+from mmtemporal.networks import BASELINE_RECIPE, NETWORKS
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs' / 'recognition'
 # The plain baseline first.
-RESNETS = ('tsn', 'tanet', 'tin', 'tdn', 'tada2d')
 METHODS = {
-    method: next((CONFIGS / method).glob('*_motionclips-rgb.py'))
-    for method in (*RESNETS, 'tadaconvnext')
+    Path(recipe).parent.name: CONFIGS / f'{recipe}.py'
+    for recipe in (BASELINE_RECIPE, *(n.recipe for n in NETWORKS.values() if n.recipe))
 }
+RESNETS = [
+    Path(BASELINE_RECIPE).parent.name,
+    *(Path(n.recipe).parent.name for n in NETWORKS.values() if n.is_resnet),
+]
 
 
 def parse_args() -> argparse.Namespace:
