@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -88,10 +87,13 @@ def test_what_python_prints_is_captured(tmp_path, capsys):
 
 
 WAIT = """
+import signal
 import sys
 from pathlib import Path
 from mmtemporal.quickstart.screen import Screen
 
+# Processes in the background inherit that interrupts are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 child = 'import os, time; print(os.getpid(), flush=True); time.sleep(600)'
 try:
     Screen(Path(sys.argv[1])).run(sys.executable, '-c', child)

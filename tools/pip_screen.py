@@ -24,17 +24,16 @@ def select(piece: str, state: dict) -> str:
         piece: It, with the newline or carriage return at its end.
         state: Whether the last download was ``large``.
     """
+    # A hidden cursor is shown again whatever else is left out.
+    cursor = ''.join(CURSOR.findall(piece))
     if match := LARGE.search(piece):
         state['large'] = True
-        return f'  downloading {match["file"]} ({match["size"]})\n'
+        return f'{cursor}  downloading {match["file"]} ({match["size"]})\n'
     if 'Downloading ' in piece or 'Using cached ' in piece:
         state['large'] = False
     if 'Installing collected packages: ' in piece:
-        return f'  installing {piece.count(",") + 1} packages\n'
-    if BAR in piece and state['large']:
-        return piece
-    # A hidden cursor is shown again whatever else is left out.
-    return ''.join(CURSOR.findall(piece))
+        return f'{cursor}  installing {piece.count(",") + 1} packages\n'
+    return piece if BAR in piece and state['large'] else cursor
 
 
 def main() -> None:

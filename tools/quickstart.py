@@ -18,7 +18,6 @@ from rich.table import Table
 
 from mmtemporal.datasets import make_motion_clips
 from mmtemporal.networks import BASELINE_RECIPE, NETWORKS
-from mmtemporal.quickstart.report import write_report
 from mmtemporal.quickstart.results import HEADINGS, Run, cells
 from mmtemporal.quickstart.runs import make_settings, prepare, train_and_test
 from mmtemporal.quickstart.screen import Screen
@@ -180,6 +179,9 @@ def compare(args: argparse.Namespace, screen: Screen) -> None:
     print_table(rows, screen)
     screen.title('drawing the report')
     with screen.captured():
+        # It takes seconds to import all of MMAction2, and that warns.
+        from mmtemporal.quickstart.report import write_report
+
         report, picture = write_report(args.work_dir, runs, rows, args.data)
     print_next(args, runs[-1])
     print(f'Picture: {short(picture)}')

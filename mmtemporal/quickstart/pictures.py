@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mmtemporal.visualization.style import COLOURS, new_figure, style
@@ -17,76 +18,87 @@ from mmtemporal.visualization.style import COLOURS, new_figure, style
 # Text and lines of figures, by the colour scheme of the page.
 INK = dict(light='#1f2328', dark='#d7dce2')
 TEXT = ('text.color', 'axes.labelcolor', 'axes.edgecolor', 'xtick.color', 'ytick.color')
-# Every browser plays it, and every build of OpenCV from PyPI writes it.
-CODEC = 'VP80'
+# Twice as fine as it is shown, for screens of high resolution.
+DPI = 200
+PIXELS_PER_INCH = 100
+GREY = '#888888'
+# VP9, which every browser plays and every build of OpenCV from PyPI writes.
+CODEC = 'vp09'
 # The clips last a second; at half the speed the eye can follow.
 FRAMES_PER_SECOND = 12
 # Enlarged before it is encoded, as codecs blur colours over pairs of pixels.
 SCALE = 5
 
 
-def both_schemes(draw: Callable[[], Figure]) -> dict[str, bytes]:
-    """Draw a figure as PNG without a background, for light and dark pages."""
-    return {scheme: _png(draw, ink, transparent=True) for scheme, ink in INK.items()}
-
-
-def save(draw: Callable[[], Figure], path: Path) -> Path:
-    """Write a figure as PNG and return its path."""
-    path.write_bytes(_png(draw, INK['light'], transparent=False))
-    return path
-
-
-def _png(draw: Callable[[], Figure], ink: str, transparent: bool) -> bytes:
-    buffer = io.BytesIO()
-    with style(), rc_context(dict.fromkeys(TEXT, ink)):
-        draw().savefig(buffer, format='png', transparent=transparent)
-    return buffer.getvalue()
-
-
-def picture(images: dict[str, bytes], text: str) -> str:
-    """Return an element that shows the image of the page's colour scheme.
+def picture(draw: Callable[[], Figure], text: str) -> str:
+    """Return an element with a figure in the colour scheme of the page.
 
     Args:
-        images: PNG files by the colour scheme.
-        text: What they show.
+        draw: Makes the figure.
+        text: What it shows.
     """
+    dark, light = (_png(draw, INK[scheme], clear=True) for scheme in ('dark', 'light'))
+    # The width stands in the header of the file.
+    width = int.from_bytes(light[16:20], 'big') * PIXELS_PER_INCH // DPI
     return (
         '<picture><source media="(prefers-color-scheme: dark)" '
-        f'srcset="{_data("image/png", images["dark"])}">'
-        f'<img src="{_data("image/png", images["light"])}" alt="{escape(text)}">'
+        f'srcset="{_data("image/png", dark)}">'
+        f'<img src="{_data("image/png", light)}" width="{width}" alt="{escape(text)}">'
         '</picture>'
     )
 
 
-def draw_curves(curves: dict[str, tuple[list, list]]) -> Figure:
-    """Draw the learning curves of some networks.
+def save(draw: Callable[[], Figure], path: Path) -> Path:
+    """Write a figure as PNG and return its path."""
+    path.write_bytes(_png(draw, INK['light'], clear=False))
+    return path
 
-    Args:
-        curves: Of each, (epoch, loss) and (epoch, top-1) points.
-    """
-    figure = new_figure('', 8, 3)
-    left, right = figure.subplots(1, 2)
-    for colour, (name, (losses, accuracies)) in zip(COLOURS, curves.items()):
-        left.plot(*zip(*losses), color=colour, label=name)
-        right.plot(*zip(*accuracies), 'o-', color=colour, label=name)
-    left.set(title='loss of training', xlabel='epoch', ylim=(0, None))
-    right.set(title='top-1 of validation', xlabel='epoch', ylim=(0, 1.03))
-    right.yaxis.set_major_formatter('{x:.0%}')
-    right.axhline(0.5, color='#888888', linestyle=':', linewidth=1)
-    right.annotate(
+
+def _png(draw: Callable[[], Figure], ink: str, clear: bool) -> bytes:
+    buffer = io.BytesIO()
+    with style(), rc_context(dict.fromkeys(TEXT, ink)):
+        draw().savefig(buffer, format='png', dpi=DPI, transparent=clear)
+    return buffer.getvalue()
+
+
+Curves = dict[str, tuple[list, list]]
+"""By method: (epoch, loss) and (epoch, top-1) points."""
+
+
+def draw_curves(curves: Curves, *plots: Callable[[Axes, Curves], None]) -> Figure:
+    """Draw learning curves side by side: ``plot_loss``, ``plot_top1``."""
+    figure = new_figure('', 4.4 * len(plots), 3)
+    for axis, plot in zip(figure.subplots(1, len(plots), squeeze=False)[0], plots):
+        plot(axis, curves)
+        axis.set(xlabel='epoch', xlim=(0, None))
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.legend()
+    return figure
+
+
+def plot_loss(axis: Axes, curves: Curves) -> None:
+    """Plot the loss of the training."""
+    for colour, (name, (losses, _)) in zip(COLOURS, curves.items()):
+        axis.plot(*zip(*losses), color=colour, label=name)
+    axis.set(title='loss of training', ylim=(0, None))
+
+
+def plot_top1(axis: Axes, curves: Curves) -> None:
+    """Plot the top-1 of the validation."""
+    for colour, (name, (_, accuracies)) in zip(COLOURS, curves.items()):
+        axis.plot(*zip(*accuracies), 'o-', color=colour, label=name)
+    axis.set(title='top-1 of validation', ylim=(0, 1.03))
+    axis.yaxis.set_major_formatter('{x:.0%}')
+    axis.axhline(0.5, color=GREY, linestyle=':', linewidth=1)
+    axis.annotate(
         'ceiling without order',
         (0, 0.5),
         xycoords=('axes fraction', 'data'),
         xytext=(3, 3),
         textcoords='offset points',
-        color='#888888',
+        color=GREY,
         fontsize=8,
     )
-    for axis in (left, right):
-        axis.set_xlim(0, None)
-        axis.xaxis.get_major_locator().set_params(integer=True)
-    right.legend(loc='lower right')
-    return figure
 
 
 def video(path: Path, text: str) -> str:
@@ -96,11 +108,11 @@ def video(path: Path, text: str) -> str:
         RuntimeError: If this build of OpenCV cannot write such videos.
     """
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, 'clip.webm')
-        _write_webm(file, _read(path))
+        file = Path(folder, 'clip.mp4')
+        _write(file, _read(path))
         content = file.read_bytes()
     return (
-        f'<video src="{_data("video/webm", content)}" aria-label="{escape(text)}" '
+        f'<video src="{_data("video/mp4", content)}" aria-label="{escape(text)}" '
         'controls loop muted autoplay playsinline></video>'
     )
 
@@ -110,7 +122,7 @@ def _read(path: Path) -> list[np.ndarray]:
     return [frame for _, frame in iter(capture.read, (False, None))]
 
 
-def _write_webm(path: Path, frames: list[np.ndarray]) -> None:
+def _write(path: Path, frames: list[np.ndarray]) -> None:
     large = [np.kron(f, np.ones((SCALE, SCALE, 1), f.dtype)) for f in frames]
     height, width = large[0].shape[:2]
     writer = cv2.VideoWriter(

@@ -16,7 +16,7 @@ from mmtemporal.version import __version__
 from mmtemporal.visualization.clip import Clip, look_at
 from mmtemporal.visualization.figures import FIGURES
 
-from .pictures import both_schemes, draw_curves, picture, save, video
+from .pictures import draw_curves, picture, plot_loss, plot_top1, save, video
 from .results import HEADINGS, Run, cells
 
 # Two scenes in both directions.
@@ -71,9 +71,9 @@ def write_report(
         methods=names,
         number=len(runs[0].labels),
         table=_table(rows),
-        curves=picture(
-            both_schemes(lambda: draw_curves(curves)),
-            f'Loss and accuracy over the epochs of {names}',
+        loss=picture(lambda: draw_curves(curves, plot_loss), f'Loss by epoch: {names}'),
+        top1=picture(
+            lambda: draw_curves(curves, plot_top1), f'Top-1 by epoch: {names}'
         ),
         confusions=''.join(map(_confusion, runs)),
         clips=''.join(_clip(runs, data, index) for index in SHOWN),
@@ -86,7 +86,8 @@ def write_report(
     template = Path(__file__).with_name('page.html').read_text(encoding='utf-8')
     page = folder / 'report.html'
     page.write_text(Template(template).substitute(parts), encoding='utf-8')
-    return page, save(lambda: draw_curves(curves), folder / 'curves.png')
+    image = folder / 'curves.png'
+    return page, save(lambda: draw_curves(curves, plot_loss, plot_top1), image)
 
 
 def _table(rows: list[dict]) -> str:
@@ -172,11 +173,8 @@ def _figure(method: str, name: str, clips: list[Clip]) -> str:
     """Return a figure and its caption, or nothing where it does not fit."""
     if FIGURES[name](clips, None) is None:
         return ''
-    images = both_schemes(lambda: FIGURES[name](clips, None))
-    return (
-        f'<p>{CAPTIONS[name]}</p>'
-        f'<div class="scroll">{picture(images, f"{name} of {method}")}</div>'
-    )
+    image = picture(lambda: FIGURES[name](clips, None), f'{name} of {method}')
+    return f'<p>{CAPTIONS[name]}</p><div class="scroll">{image}</div>'
 
 
 def _path(data: Path, index: int) -> Path:
