@@ -97,6 +97,7 @@ def check_screen(printed, folder):
     """Fail unless it is short, and says what it takes and where things are."""
     lines = printed.splitlines()
     assert len(lines) < 40
+    assert 'WARNING' not in printed
     assert re.fullmatch(
         r'\[quickstart\] tin on the motion clips: about \d+ minutes on 2 free cores',
         lines[0],

@@ -49,17 +49,11 @@ _mmt_pip() {
     "${command[@]}" >&2 2>"$lists/errors.txt"
     return
   fi
-  local columns=80
-  if [ -t 2 ]; then
-    columns=$(tput cols 2>/dev/null) || columns=80
-  else
-    command+=(--progress-bar off)
-  fi
-  # The colours are what makes pip draw its progress bars into a pipe.
+  # Colours are what makes pip draw its progress bars into a pipe.
+  [ -t 2 ] && local -x FORCE_COLOR=1 || command+=(--progress-bar off)
   (
     set -o pipefail
-    FORCE_COLOR=1 COLUMNS=$columns "${command[@]}" 2>"$lists/errors.txt" |
-      python "$root/tools/pip_screen.py" >&2
+    "${command[@]}" 2>"$lists/errors.txt" | python "$root/tools/pip_screen.py" >&2
   )
 }
 
