@@ -58,8 +58,8 @@ def serve(listener: socket.socket, build: Callable[[], object]) -> None:
 
     Args:
         listener: The open port, of :func:`listen`.
-        build: Returns the page, ``gradio.Blocks``; gradio is imported before it is
-            called, and not by the caller.
+        build: Makes the page, ``gradio.Blocks``. Called when gradio is set up, which
+            must not be imported before.
     """
     # Otherwise nothing is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
