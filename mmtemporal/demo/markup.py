@@ -22,7 +22,8 @@ SCALE = 1.5
 
 STYLE = """
 .gradio-container { max-width: 1200px !important; margin: 0 auto; }
-.mmt { font-size: 1rem; line-height: 1.45; }
+/* Wide pictures are scrolled, and do not make the page wider than the window. */
+.mmt { font-size: 1rem; line-height: 1.45; contain: inline-size; }
 .mmt h2 { font-size: 1.3rem; margin: 0 0 .4rem; overflow-wrap: anywhere; }
 .mmt h3 { font-size: 1.05rem; margin: 0 0 .2rem; }
 .mmt p { margin: 0 0 .6rem; max-width: 46rem; }
@@ -65,7 +66,8 @@ def show_scores(recognition: Recognition, title: str) -> str:
         )
     bars = ''.join(_bar(*score) for score in recognition.scores[:MAX_BARS])
     others = len(recognition.scores) - MAX_BARS
-    more = f'<p class="fine">{others} more classes</p>' if others > 0 else ''
+    noun = 'class' if others == 1 else 'classes'
+    more = f'<p class="fine">{others} more {noun}</p>' if others > 0 else ''
     return (
         '<div class="mmt mmt-top"><figure>'
         f'<img src="{_source(_loop(clip.frames))}" alt="{seen}">'

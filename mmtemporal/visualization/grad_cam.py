@@ -40,9 +40,9 @@ def readable_layer(model: nn.Module, data: dict) -> str:
     """
     default = default_layer(model)
     parent = default.rpartition('.')[0] or 'backbone'
-    if isinstance(getattr(model.backbone, 'backbone', None), nn.Module):
-        parent = 'backbone.backbone'  # that which an adapter wraps
-    names = [f'{parent}.{name}' for name, _ in _find(model, parent).named_children()]
+    names = _children(model, parent)
+    while len(names) == 1:  # what an adapter wraps
+        names = _children(model, names[0])
     sizes = {}
 
     def keep(name: str, output: object) -> None:
@@ -64,6 +64,10 @@ def readable_layer(model: nn.Module, data: dict) -> str:
     # In the order in which they ran.
     readable = [name for name, size in sizes.items() if size >= MIN_PIXELS]
     return readable[-1] if readable else default
+
+
+def _children(model: nn.Module, parent: str) -> list[str]:
+    return [f'{parent}.{name}' for name, _ in _find(model, parent).named_children()]
 
 
 def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
