@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import torch
+from forked import run_tools
 from mmaction.apis import init_recognizer
 from mmaction.structures import ActionDataSample
 from mmengine import Config
@@ -106,8 +107,15 @@ def run_python(*arguments, pythonpath=(), check=True):
     return done
 
 
-def run_tool(*arguments, **kwargs):
-    return run_python('-m', 'mmtemporal.tools', *arguments, **kwargs)
+def run_tool(*arguments, fresh=False, pythonpath=(), check=True):
+    """Runs a stock tool, as a user does or, which is faster, in a fork."""
+    if fresh:
+        command = ('-m', 'mmtemporal.tools', *arguments)
+        return run_python(*command, pythonpath=pythonpath, check=check)
+    (done,) = run_tools(arguments, pythonpath=pythonpath)
+    if check:
+        assert done.returncode == 0, done.stderr[-4000:]
+    return done
 
 
 def logged(work_dir):

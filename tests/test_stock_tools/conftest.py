@@ -60,8 +60,9 @@ def trained(name, data_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp(f'trained_{name}')
     config, work_dir = folder / 'config.py', folder / 'work'
     small_config(name, data_root, workers=2).dump(config)
-    done = run_tool('train', config, '--work-dir', work_dir)
+    done = run_tool('train', config, '--work-dir', work_dir, fresh=name == 'TANet')
     yield SimpleNamespace(
+        name=name,
         config=str(config),
         work_dir=work_dir,
         checkpoint=str(work_dir / 'epoch_1.pth'),
@@ -78,5 +79,6 @@ def tested(trained):
     run_tool(
         *('test', trained.config, trained.checkpoint),
         *('--work-dir', work_dir, '--dump', dump),
+        fresh=trained.name == 'TANet',
     )
     return SimpleNamespace(work_dir=work_dir, dump=dump)
