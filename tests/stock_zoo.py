@@ -43,7 +43,10 @@ CONFIGS = {
         'c2d/c2d_r50-in1k-pre-nopool_8xb32-8x8x1-100e_kinetics400-rgb',
         {},
     ),
-    'c3d': ('c3d/c3d_sports1m-pretrained_8xb30-16x1x1-45e_ucf101-rgb', {}),
+    'c3d': (
+        'c3d/c3d_sports1m-pretrained_8xb30-16x1x1-45e_ucf101-rgb',
+        dict(out_dim=512 * 4),
+    ),
     'csn': (
         'csn/ircsn_ig65m-pretrained-r50-bnfrozen_8xb12-32x2x1-58e_kinetics400-rgb',
         {},
@@ -105,7 +108,7 @@ CONFIGS = {
 # Sizes of images where it is not any that fits.
 SIZES = {
     'c2d': 72,  # one pool more than the others
-    'c3d': 112,
+    'c3d': 32,
     'mvit': 64,
     'uniformerv2': 224,
     **dict.fromkeys(
@@ -142,10 +145,9 @@ def read_config(lines, folder):
     return Config.fromfile(file)
 
 
-def make_small(cfg, name):
+def make_small(cfg, size=SIZE):
     """Shrink images and views, and take out what needs files or other libraries."""
     _remove_files(cfg.model)
-    size = SIZES.get(name, SIZE)
     in_time = cfg.model.type == 'Recognizer3D'
     for split in ('train', 'val', 'test'):
         key = f'{split}_pipeline'
@@ -161,8 +163,9 @@ def make_small(cfg, name):
 
 
 def shrink_backbone(cfg, name):
-    backbone = cfg.model.backbone
-    backbone.get('backbone', backbone).update(CONFIGS[name][1])
+    cfg.model.backbone.backbone.update(CONFIGS[name][1])
+    if name == 'c3d':  # which takes images of one size
+        cfg.model.backbone.image_size = SIZES[name]
 
 
 def _remove_files(cfg):
@@ -184,6 +187,8 @@ def _shrink(step, size):
         step['scale'] = (-1, size) if step['scale'][0] == -1 else (size, size)
     elif step['type'] == 'RandomRescale':
         step['scale_range'] = (size, size + 4)
+    elif step['type'] == 'DenseSampleFrames':
+        step['num_sample_positions'] = 2
     for key in ('crop_size', 'size'):
         if key in step:
             step[key] = size

@@ -37,7 +37,7 @@ def swap(name, backbone, folder):
     # Some mix labels of so many classes.
     classes = zoo.Config.fromfile(path).model.cls_head.num_classes
     lines = swap_lines(path, backbone, frames_of(name), classes)
-    return zoo.make_small(zoo.read_config(lines, folder), name)
+    return zoo.make_small(zoo.read_config(lines, folder))
 
 
 def run(cfg, videos):

@@ -16,7 +16,14 @@ from stock_config import (
 from mmtemporal.datasets import make_motion_clips
 
 
-@pytest.fixture(scope='session', params=METHODS)
+# The quick tests have one method.
+PARAMS = [
+    name if name == 'TANet' else pytest.param(name, marks=pytest.mark.slow)
+    for name in METHODS
+]
+
+
+@pytest.fixture(scope='session', params=PARAMS)
 def name(request):
     return request.param
 

@@ -22,8 +22,6 @@ from stock_config import (
 
 from mmtemporal import tools
 
-pytestmark = pytest.mark.slow
-
 # A key that only checkpoints of the method have.
 OWN_KEYS = {
     'TANet': 'backbone.layer4.1.tam.G.0.weight',
@@ -64,6 +62,7 @@ def test_train(trained, name):
     assert 'missing keys' not in trained.output
 
 
+@pytest.mark.slow
 def test_stock_script_with_mixed_precision(trained, name, work_dir):
     options = (trained.config, '--amp', '--work-dir', work_dir)
     if name == 'TANet':
@@ -79,6 +78,7 @@ def test_stock_script_with_mixed_precision(trained, name, work_dir):
     assert first != exact  # the forward pass did run in bfloat16
 
 
+@pytest.mark.slow
 def test_backbone_by_command_line(write_config, work_dir):
     option = 'model.backbone.type=mmtemporal.TIN'
     config = write_config('TANet')
@@ -103,6 +103,7 @@ class PowerCut(Hook):
 """
 
 
+@pytest.mark.slow
 def test_resume_after_a_kill(name, write_config, work_dir, tmp_path):
     # With fixed frames the same step has the same loss, before and after.
     config = write_config(name, {'train_cfg.max_epochs': 2})
@@ -148,6 +149,7 @@ def torchrun_environs(number=2):
     return [dict(shared, RANK=str(i), LOCAL_RANK=str(i)) for i in range(number)]
 
 
+@pytest.mark.slow
 def test_two_processes(trained, name, work_dir):
     options = (trained.config, '--launcher', 'pytorch', '--work-dir', work_dir)
     if name == 'TANet':
