@@ -94,7 +94,12 @@ CONFIGS = {
     ),
     'uniformerv2': (
         'uniformerv2/uniformerv2-base-p16-res224_clip-kinetics710-pre_8xb32-u8_kinetics400-rgb',
-        dict(clip_pretrained=False),
+        dict(
+            clip_pretrained=False,
+            input_resolution=32,
+            layers=4,
+            return_list=[0, 1, 2, 3],
+        ),
     ),
     'videomae': (
         'videomae/vit-base-p16_videomae-k400-pre_16x4x1_kinetics-400',
@@ -108,13 +113,11 @@ CONFIGS = {
 # Sizes of images where it is not any that fits.
 SIZES = {
     'c2d': 72,  # one pool more than the others
-    'c3d': 32,
     'mvit': 64,
-    'uniformerv2': 224,
     **dict.fromkeys(
         [
             *('timesformer', 'timesformer joint', 'timesformer space'),
-            *('videomae', 'videomae v2'),
+            *('videomae', 'videomae v2', 'uniformerv2', 'c3d'),
         ],
         32,
     ),

@@ -41,9 +41,9 @@ def accuracy_of(backbone, clips, work_dir):
 
 TAM = dict(temporal=dict(type='TAM'))
 TIN = dict(temporal=dict(type='TemporalInterlace'))
-# It learns in three epochs.
-RESNET = dict(type='timm.resnet10t')
-CHANNELS, LR, EPOCHS = 512, 2e-3, 3
+# A quarter as wide as it is by default.
+RESNET = dict(type='timm.resnet10t', channels=(16, 32, 64, 128))
+CHANNELS, LR, EPOCHS = 128, 2e-3, 4
 
 
 @pytest.mark.slow
@@ -63,6 +63,6 @@ def test_order_is_learnt_with_a_layer_alone(clips, tmp_path, adapter):
     accuracy = accuracy_of(backbone, clips, tmp_path)
     if adapter is None:
         # Frames as a set score both directions of a scene alike.
-        assert accuracy <= 0.55
+        assert 0.2 <= accuracy <= 0.55
     else:
         assert accuracy >= 0.9

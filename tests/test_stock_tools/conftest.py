@@ -15,7 +15,6 @@ from stock_config import (
 
 from mmtemporal.datasets import make_motion_clips
 
-
 # The quick tests have one method.
 PARAMS = [
     name if name == 'TANet' else pytest.param(name, marks=pytest.mark.slow)
