@@ -6,7 +6,9 @@ from threading import Lock
 from time import perf_counter
 from typing import Optional
 
-import decord  # noqa: F401  so that the first video does not wait for it
+# Also imported when the first pipeline is built, whose video would wait for it.
+import decord  # noqa: F401
+import mmaction.datasets.transforms  # noqa: F401
 import torch
 from torch import Tensor, nn
 
