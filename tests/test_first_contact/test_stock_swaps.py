@@ -2,9 +2,10 @@
 
 import pytest
 import stock_zoo as zoo
+from network_names import OF_FRAMES as NETWORKS_OF_FRAMES
+from network_names import head_of
 from test_stock_zoo import add_a_layer, frames_of
 
-HEADS = dict(TANet='TAMHead', TIN='TINHead', TDN='TDNHead', TAda2D='TAdaHead')
 OF_FRAMES = (
     *('tsn', 'tsm', 'tsm dense', 'tsm non-local', 'tsm mobilenet', 'trn', 'tanet'),
     *('tin', 'c2d of frames'),
@@ -24,7 +25,7 @@ def swap_lines(path, backbone, frames, classes):
         zoo.readme_lines('Swap the backbone in your config'),
         ('your_tsn_config.py', str(path)),
         ('mmtemporal.TANet', f'mmtemporal.{backbone}'),
-        ('mmtemporal.TAMHead', f'mmtemporal.{HEADS[backbone]}'),
+        ('mmtemporal.TAMHead', f'mmtemporal.{head_of(backbone)}'),
         ('depth=50', 'depth=18'),
         ('in_channels=2048', 'in_channels=512'),
         ('num_segments=8', f'num_segments={frames}'),
@@ -37,7 +38,7 @@ def swap(name, backbone, folder):
     # Some mix labels of so many classes.
     classes = zoo.Config.fromfile(path).model.cls_head.num_classes
     lines = swap_lines(path, backbone, frames_of(name), classes)
-    return zoo.make_small(zoo.read_config(lines, folder), name)
+    return zoo.make_small(zoo.read_config(lines, folder))
 
 
 def run(cfg, videos):
@@ -54,7 +55,7 @@ def take_clips(cfg, name):
         sampler['num_clips'] = frames_of(name)
 
 
-@pytest.mark.parametrize('backbone', ['TANet', 'TIN', 'TAda2D'])
+@pytest.mark.parametrize('backbone', [*NETWORKS_OF_FRAMES, 'TAda2D'])
 @pytest.mark.parametrize('name', slow_but({'tsn', 'tsm'}, OF_FRAMES))
 def test_a_network_for_frames(name, backbone, videos, tmp_path):
     cfg = swap(name, backbone, tmp_path)
@@ -83,7 +84,7 @@ def test_tada2d_takes_clips_too(name, videos, tmp_path):
     run(swap(name, 'TAda2D', tmp_path), videos)
 
 
-@pytest.mark.parametrize('backbone', ['TANet', 'TIN'])
+@pytest.mark.parametrize('backbone', NETWORKS_OF_FRAMES)
 @pytest.mark.parametrize('name', slow_but({'i3d'}, OF_CLIPS))
 def test_networks_for_frames_refuse_clips(name, backbone, videos, tmp_path):
     cfg = swap(name, backbone, tmp_path)

@@ -85,7 +85,7 @@ def test_layers_survive_the_merging_of_branches():
     x = frames()
     model(x)
     y = model.eval()(x)
-    model.host.switch_to_deploy()
+    model.backbone.switch_to_deploy()
     torch.testing.assert_close(model(x), y, rtol=1e-9, atol=1e-9)
     assert len(model.temporal_layers()) == 12
 
