@@ -163,6 +163,33 @@ def test_a_run_that_fails_shows_why(tmp_path):
     assert len(failed.stderr.splitlines()) < 30
 
 
+@pytest.mark.slow
+def test_a_job_that_is_cancelled_stops_clean_and_is_resumed(tmp_path):
+    make_motion_clips(tmp_path / 'clips', 16, 8)
+    command = [sys.executable, TOOL, '--work-dir', 'runs', '--data', 'clips', *SMALL]
+    job = subprocess.Popen(
+        [*command, '--epochs', '2'],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in job.stdout:
+        if 'epoch 1/2' in line:
+            break
+    job.terminate()
+    _, errors = job.communicate(timeout=60)
+    assert job.returncode == 130
+    assert errors.strip() == (
+        'stopped; the same command goes on after the last whole epoch. Log: '
+        'runs/quickstart.log'
+    )
+    added = logged(tmp_path, *SMALL, '--epochs', '2')
+    assert 'Epoch(train) [2]' in re.sub(' +', ' ', added)
+    assert 'Epoch(train) [1]' not in re.sub(' +', ' ', added)
+    assert (tmp_path / 'runs/report.html').is_file()
+
+
 def test_commands_are_printed_from_the_folder_they_run_in(monkeypatch, tmp_path):
     """With the defaults they name none of the options, and no whole paths."""
     monkeypatch.setattr(sys, 'argv', ['quickstart.py'])

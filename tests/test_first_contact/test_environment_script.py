@@ -194,11 +194,13 @@ def test_without_a_network(sources, environment):
     assert 'conflicting' not in done.stderr
 
 
-def test_what_pip_says_of_another_failure(sources, environment):
+@pytest.mark.parametrize('verbose', ['', '1'])
+def test_what_pip_says_of_another_failure(sources, environment, verbose):
     (sources / 'requirements/odd.txt').write_text('mmtemporal-has-no-such-wheel>=3\n')
-    options = dict(PIP_NO_INDEX='1', PIP_FIND_LINKS='')
+    options = dict(PIP_NO_INDEX='1', PIP_FIND_LINKS='', MMTEMPORAL_VERBOSE=verbose)
     done = source(sources, environment, 'odd', **options)
     assert done.returncode != 0
+    assert ('Requirement already satisfied' in done.stderr) == bool(verbose)
     log = environment / 'mmtemporal-install.log'
     assert (
         f'the installation failed, see above; all that pip did is in {log}'
