@@ -46,6 +46,7 @@ autodoc_default_options = {'members': True, 'show-inheritance': True}
 python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_custom_sections = ['Shape']
+napoleon_use_ivar = True
 napoleon_use_rtype = False
 
 html_theme = 'furo'

@@ -1,6 +1,7 @@
 """The sidebar, from the list of pages that docs/README.md is.
 
-Its headings become captions, and its links entries with the titles of their pages.
+Its headings become captions, and its links entries with the titles of their pages. So
+there is one list, which shows in the repository too.
 """
 
 import posixpath
@@ -11,8 +12,7 @@ LIST = 'docs/README.md'
 TOCTREE = """
 ```{{toctree}}
 :hidden:
-:caption: {caption}
-
+{options}
 {pages}
 ```
 """
@@ -20,13 +20,14 @@ TOCTREE = """
 
 def make_toctrees(text):
     """Return a toctree in markdown for each heading that has links below it."""
-    toctrees = []
+    toctrees = [TOCTREE.format(options='', pages=LIST.removesuffix('.md'))]
     for section in re.split(r'^## ', text, flags=re.MULTILINE)[1:]:
         caption, body = section.split('\n', 1)
         links = re.findall(r'^- \[.*?\]\((\S+)\.md\)', body, re.MULTILINE)
         folder = posixpath.dirname(LIST)
         pages = [posixpath.normpath(posixpath.join(folder, link)) for link in links]
-        toctrees.append(TOCTREE.format(caption=caption, pages='\n'.join(pages)))
+        options = f':caption: {caption}\n'
+        toctrees.append(TOCTREE.format(options=options, pages='\n'.join(pages)))
     return ''.join(toctrees)
 
 

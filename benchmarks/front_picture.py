@@ -1,0 +1,91 @@
+"""Draw the picture of the home page: what TSN and TANet make of a clip and its reversal.
+
+    bash tools/quickstart.sh --methods tsn tanet
+    python benchmarks/front_picture.py results/front.png
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from mmaction.apis import init_recognizer
+
+from mmtemporal.datasets import CLASS_NAMES, MIRRORED_LABELS
+from mmtemporal.datasets.read_video import read_video
+from mmtemporal.visualization.clip import collect, look_at
+from mmtemporal.visualization.style import (
+    COLOURS,
+    SEQUENTIAL,
+    from_zero,
+    show_matrix,
+    show_strip,
+    style,
+)
+
+
+def load(work_dir, method):
+    """Return the network that the quick start trained last."""
+    folder = work_dir / method
+    (checkpoint,) = folder.glob('best_*.pth')
+    config = str(folder / f'{method}.py')
+    return init_recognizer(config, str(checkpoint), device='cpu')
+
+
+def score(model, video):
+    with torch.no_grad():
+        (result,) = model.test_step(read_video(model.cfg, video))
+    return result.pred_score.numpy()
+
+
+def pair_of(scores):
+    """Return the label with the highest score and that of its reversal, in order."""
+    label = int(scores.argmax())
+    return sorted((label, MIRRORED_LABELS[label]))
+
+
+def draw_scores(axis, scores, labels, title):
+    values = [float(scores[label]) for label in labels]
+    axis.barh([CLASS_NAMES[label] for label in labels], values, color=COLOURS[:2])
+    for row, value in enumerate(values):
+        axis.text(value + 0.03, row, f'{value:.2f}', va='center')
+    axis.set(xlim=(0, 1.3), xticks=[], ylim=(1.6, -0.6), title=title)
+    axis.spines['bottom'].set_visible(False)
+    axis.tick_params(left=False)
+
+
+def draw(tsn, tanet, videos):
+    clips = [look_at(tanet, video) for video in videos]
+    ((_, matrices),) = list(collect(clips, 'matrix', stages=1).items())[-1:]
+    means = [matrix.mean(0) for matrix in matrices]
+    labels = pair_of(score(tanet, videos[0]))
+    figure = Figure((11, 3.4), layout='compressed')
+    axes = figure.subplots(2, 4, width_ratios=(5, 1.3, 1.3, 1.3))
+    titles = ('a clip', 'the same frames backwards')
+    for row, clip, matrix, video, title in zip(axes, clips, means, videos, titles):
+        show_strip(row[0], np.asarray(clip.frames))
+        row[0].set_title(title, loc='left')
+        draw_scores(row[1], score(tsn, video), labels, 'TSN')
+        image = show_matrix(row[2], matrix, from_zero(means), SEQUENTIAL)
+        row[2].set(aspect='equal', ylabel='output frame', title='TANet mixes frames')
+        draw_scores(row[3], score(tanet, video), labels, 'TANet')
+    axes[-1, 2].set_xlabel('input frame')
+    figure.colorbar(image, ax=axes[:, 2], label='weight')
+    return figure
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('out', type=Path)
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/quickstart'))
+    parser.add_argument('--data', type=Path, default=Path('data/motion_clips'))
+    args = parser.parse_args()
+    networks = [load(args.work_dir, method) for method in ('tsn', 'tanet')]
+    videos = [args.data / 'val' / f'{number:06}.mp4' for number in (0, 1)]
+    with style():
+        draw(*networks, videos).savefig(args.out)
+
+
+if __name__ == '__main__':
+    main()
