@@ -1,7 +1,7 @@
-"""Draw the picture of the home page: what TSN and TANet make of a clip and its reversal.
+"""Draw the picture of the home page: a clip and its reversal, scored by two networks.
 
-    bash tools/quickstart.sh --methods tsn tanet
-    python benchmarks/front_picture.py results/front.png
+bash tools/quickstart.sh --methods tsn tanet
+python benchmarks/front_picture.py results/front.png
 """
 
 import argparse
@@ -45,33 +45,36 @@ def pair_of(scores):
     return sorted((label, MIRRORED_LABELS[label]))
 
 
-def draw_scores(axis, scores, labels, title):
+def draw_scores(axis, scores, labels):
     values = [float(scores[label]) for label in labels]
     axis.barh([CLASS_NAMES[label] for label in labels], values, color=COLOURS[:2])
     for row, value in enumerate(values):
         axis.text(value + 0.03, row, f'{value:.2f}', va='center')
-    axis.set(xlim=(0, 1.3), xticks=[], ylim=(1.6, -0.6), title=title)
-    axis.spines['bottom'].set_visible(False)
+    axis.set(xlim=(0, 1.3), xticks=[], ylim=(2.1, -1.1))
+    axis.spines[['left', 'bottom']].set_visible(False)
     axis.tick_params(left=False)
 
 
 def draw(tsn, tanet, videos):
     clips = [look_at(tanet, video) for video in videos]
-    ((_, matrices),) = list(collect(clips, 'matrix', stages=1).items())[-1:]
+    (matrices,) = collect(clips, 'matrix', stages=1).values()
     means = [matrix.mean(0) for matrix in matrices]
     labels = pair_of(score(tanet, videos[0]))
-    figure = Figure((11, 3.4), layout='compressed')
-    axes = figure.subplots(2, 4, width_ratios=(5, 1.3, 1.3, 1.3))
-    titles = ('a clip', 'the same frames backwards')
-    for row, clip, matrix, video, title in zip(axes, clips, means, videos, titles):
-        show_strip(row[0], np.asarray(clip.frames))
-        row[0].set_title(title, loc='left')
-        draw_scores(row[1], score(tsn, video), labels, 'TSN')
+    figure = Figure((12, 3.2), layout='constrained')
+    axes = figure.subplots(2, 4, width_ratios=(7, 1.4, 2, 1.4))
+    for row, clip, matrix, video in zip(axes, clips, means, videos):
+        show_strip(row[0], np.asarray(clip.frames), aspect='equal')
+        draw_scores(row[1], score(tsn, video), labels)
         image = show_matrix(row[2], matrix, from_zero(means), SEQUENTIAL)
-        row[2].set(aspect='equal', ylabel='output frame', title='TANet mixes frames')
-        draw_scores(row[3], score(tanet, video), labels, 'TANet')
-    axes[-1, 2].set_xlabel('input frame')
-    figure.colorbar(image, ax=axes[:, 2], label='weight')
+        row[2].set(aspect='equal', xticks=[], yticks=[], ylabel='output frame')
+        draw_scores(row[3], score(tanet, video), labels)
+    axes[0, 0].set_title('a clip', loc='left')
+    axes[1, 0].set_title('the same frames backwards', loc='left')
+    titles = ('TSN: scores', 'TANet: mixing matrix', 'TANet: scores')
+    for axis, title in zip(axes[0, 1:], titles):
+        axis.set_title(title)
+    axes[1, 2].set_xlabel('input frame')
+    figure.colorbar(image, ax=axes[:, 2], label='weight', aspect=30)
     return figure
 
 

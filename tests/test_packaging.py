@@ -148,7 +148,7 @@ def test_metadata(wheel):
     assert metadata['License-Expression'] == 'Apache-2.0'
     assert metadata['License-File'] == 'LICENSE'
     assert metadata['Requires-Python'] == '>=3.10'
-    extras = {'lite', 'full', 'hosts', 'tests', 'export', 'tensorboard'}
+    extras = {'lite', 'full', 'hosts', 'tests', 'export', 'docs', 'tensorboard'}
     assert set(metadata.get_all('Provides-Extra')) == extras
     requirements = metadata.get_all('Requires-Dist')
     always = [line for line in requirements if 'extra ==' not in line]

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-MMTEMPORAL_GROUPS='tests export'
+MMTEMPORAL_GROUPS='tests export docs'
 source tools/environment.sh
 
 python -m ruff check .

@@ -2,8 +2,9 @@ r"""Draw what the temporal layers of a trained network do with videos.
 
     python tools/visualize.py CONFIG CHECKPOINT --video a.mp4 b.mp4 --out pictures
 
-Which figures there are, and how to read them: docs/visualisation.md. Each is written as PNG
-and PDF. Videos, or folders of frames, are read by the test_pipeline of the config.
+Which figures there are, and how to read them: docs/visualisation.md. Each is written
+as PNG and PDF. Videos, or folders of frames, are read by the test_pipeline of the
+config.
 """
 
 import argparse

@@ -28,8 +28,8 @@ class ExactResumeHook(Hook):
     It also validates before it goes on: the checkpoint of an epoch is written before
     its validation, which a kill may have prevented, and with it the best checkpoint.
 
-    A ``worker_init_fn`` of the config is replaced. ``docs/resume_training.md`` says what else
-    must stay the same.
+    A ``worker_init_fn`` of the config is replaced. ``docs/resume_training.md`` says
+    what else must stay the same.
 
     Raises:
         ValueError: If the config sets no ``randomness.seed``, or trains by
