@@ -18,7 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 def interleave(cases, repeats, device='cpu', description='measuring'):
     """Time functions in turns, so that a change of load meets all of them.
 
-    Returns {name: seconds of each round}. A round before the first warms up.
+    The result is {name: seconds of each round}. A round before the first warms up.
     """
     times = {name: [] for name in cases}
     for repeat in track(range(repeats + 1), description=description):

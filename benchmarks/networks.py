@@ -30,6 +30,7 @@ from speed_picture import draw
 from torch import nn
 
 from mmtemporal.models import fuse_for_inference
+from mmtemporal.networks import NETWORKS
 
 # The literal formulations stand beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tests'))
@@ -37,19 +38,17 @@ from reference.networks import literal  # noqa: E402
 
 # Beside ours and the floor.
 OTHERS = ('literal', 'in-tree')
-NETWORKS = ('TIN', 'TANet', 'TAda2D', 'TDN')
+RESNETS = [name for name, network in NETWORKS.items() if network.is_resnet]
 FLAGS = {'plain', 'channels_last', 'amp', 'compile', 'fused'}
 
 
 def build_tsn(name, depth):
-    """Build the floor: for TAda2D without max-pool, like itself."""
-    if name != 'TAda2D':
-        return MODELS.build(dict(type='ResNet', depth=depth, norm_eval=False))
-    strides = (2, 2, 2, 2)
-    tsn = MODELS.build(
-        dict(type='ResNet', depth=depth, norm_eval=False, strides=strides)
-    )
-    tsn.maxpool = nn.Identity()
+    """Build the baseline."""
+    options = dict(NETWORKS[name].baseline)
+    max_pool = options.pop('max_pool', True)
+    tsn = MODELS.build(dict(type='ResNet', depth=depth, norm_eval=False, **options))
+    if not max_pool:
+        tsn.maxpool = nn.Identity()
     return tsn
 
 
@@ -84,8 +83,8 @@ def fuse_with_mmcv(network):
 
 
 def make_input(implementation, name, args, frames, flags):
-    windows = 5 if name == 'TDN' and implementation != 'TSN' else 1
-    x = torch.randn(args.batch * frames * windows, 3, args.size, args.size)
+    window = 1 if implementation == 'TSN' else NETWORKS[name].window
+    x = torch.randn(args.batch * frames * window, 3, args.size, args.size)
     if 'channels_last' in flags:
         x = x.contiguous(memory_format=torch.channels_last)
     return x.to(args.device)
@@ -174,7 +173,7 @@ def show(rows):
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--networks', nargs='+', default=NETWORKS, choices=NETWORKS)
+    parser.add_argument('--networks', nargs='+', default=RESNETS, choices=RESNETS)
     parser.add_argument('--modes', nargs='+', default=('inference', 'training'))
     parser.add_argument('--settings', nargs='+', default=('plain',))
     parser.add_argument('--skip', nargs='+', default=(), choices=OTHERS)

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmtemporal.ops import temporal_mix
-from mmtemporal.ops.temporal_mix import mix_taps_reference
+from mmtemporal.ops.temporal_mix import mix_reference
 
 # The formulation of the paper stands beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tests'))
@@ -45,8 +45,8 @@ SIZES = (
 BASE, FLOOR = 'grouped convolution', 'copy'
 
 
-def make_taps(kernel, gate):
-    """Return taps (n, k, t, c) of a kernel (n, c, k) and a gate (n, c, t)."""
+def make_weights(kernel, gate):
+    """Return weights (n, k, t, c) of a kernel (n, c, k) and a gate (n, c, t)."""
     pad = kernel.size(2) // 2
     gate = F.pad(gate.transpose(1, 2), (0, 0, pad, pad))
     sources = [gate.narrow(1, k, T) for k in range(kernel.size(2))]
@@ -54,22 +54,22 @@ def make_taps(kernel, gate):
 
 
 def mix(x, kernel, gate):
-    return temporal_mix(x, T, make_taps(kernel, gate))
+    return temporal_mix(x, T, make_weights(kernel, gate))
 
 
 def plain_torch(x, kernel, gate):
     frames = x.unflatten(0, (-1, T))
-    return mix_taps_reference(frames, make_taps(kernel, gate)).flatten(0, 1)
+    return mix_reference(frames, make_weights(kernel, gate)).flatten(0, 1)
 
 
 def matrix_product(x, kernel, gate):
-    """Multiply by the T x T matrix that the taps are the band of."""
-    # Tap k of frame t stands at source frame t + k - K // 2.
-    taps = make_taps(kernel, gate).permute(0, 3, 2, 1)
+    """Multiply by the T x T matrix that the weights are the band of."""
+    # Weight k of frame t stands at source frame t + k - K // 2.
+    weights = make_weights(kernel, gate).permute(0, 3, 2, 1)
     pad = kernel.size(2) // 2
     matrix = sum(
         torch.diag_embed(
-            taps[..., max(0, pad - k) : T - max(0, k - pad), k], offset=k - pad
+            weights[..., max(0, pad - k) : T - max(0, k - pad), k], offset=k - pad
         )
         for k in range(kernel.size(2))
     )

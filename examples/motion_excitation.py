@@ -28,7 +28,7 @@ from mmtemporal.registry import MODELS
 
 @MODELS.register_module()
 class MotionExcitation(TemporalLayer, nn.Module):
-    r"""Strengthens the channels that change from a frame to the next.
+    r"""Strengthen the channels that change from a frame to the next.
 
     With :math:`b` the reduced features and :math:`q` the same after a depthwise
     convolution, the gate of frame t is computed from their difference, zero for the

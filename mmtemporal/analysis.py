@@ -8,10 +8,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_multiply_adds(recognizer: nn.Module, *shape: int) -> int:
-    """Counts the multiply-adds of a recognizer, from its input to its scores.
+    """Count the multiply-adds of a recognizer, from its input to its scores.
 
     Convolutions, linear layers, matrix products and attention are counted. Products
-    of single elements are not: of the few taps for every value by which all but
+    of single elements are not: of the few weights for every value by which all but
     TDN's long-term module mix the frames, of calibrations, norms and activations.
 
     Nothing is computed, so it takes no time and no memory for any size.

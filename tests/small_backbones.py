@@ -1,7 +1,7 @@
 """Every registered backbone in a small size, in the recognizer of its config."""
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from inspect import isclass
 
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 
 from mmtemporal.models.backbones import TemporalResNet
 from mmtemporal.models.frame_counts import TemporalBackbone
+from mmtemporal.networks import NETWORKS, Network
 from mmtemporal.registry import MODELS
 
 sys.path.insert(0, str(CONFIGS.parent / 'examples'))
@@ -19,70 +20,20 @@ MODELS.get('motion_excitation.MotionResNet')  # as a user's config names it
 T = 8
 
 
-@dataclass
-class Case:
-    """How a backbone is tested, whose shipped config is ``config``."""
-
-    config: str
-    # What makes it small, and the width of its features then.
-    small: dict = field(default_factory=lambda: dict(depth=18))
-    width: int = 512
-    # Frames that it takes for each of the T of a clip, and gives.
-    frames: int = 1
-    rows: float = 1
-    # Least side of the frames.
-    size: int = 32
-    # The argument that says which stages are temporal.
-    stages: tuple = ('temporal_stages',)
-    # Whether its recognizer takes (3, t, h, w).
-    is_3d: bool = False
-    # The network around which it is, and which takes most arguments.
-    host: dict = field(default_factory=dict)
-    # Whether norm_eval and partial_bn spare the norms of its temporal layers.
-    spares: bool = True
-
-
-CONVNEXT = dict(
-    arch=dict(_delete_=True, depths=[1, 1, 2, 1], channels=[32, 64, 128, 256]),
-    drop_path_rate=0,
-)
-CONVNEXT_V2 = dict(CONVNEXT, arch=dict(CONVNEXT['arch'], head_dim=16))
-
-# Registered name of the backbone -> case. A backbone without one fails.
+# The networks of the package, and those of a user.
 CASES = {
-    'TANet': Case('tanet_r50'),
-    'TIN': Case('tin_r50'),
-    'TDN': Case(
-        'tdn_r50', frames=5, size=40, stages=('long_term_stages', 'shift_stages')
+    **NETWORKS,
+    'MotionResNet': Network(
+        'tanet_r50', small=dict(type='motion_excitation.MotionResNet', depth=18)
     ),
-    # On small batches its norms are noisy.
-    'TAda2D': Case('tada2d_r50', is_3d=True, spares=False),
-    'TAdaConvNeXt': Case(
-        'tadaconvnext_tiny', CONVNEXT, width=256, rows=0.5, is_3d=True
-    ),
-    'TAdaConvNeXtV2': Case(
-        'tadaconvnextv2_tiny', CONVNEXT_V2, width=256, rows=0.5, is_3d=True
-    ),
-    'TemporalAdapter': Case(
-        'tanet_r50',
-        dict(
-            _delete_=True,
-            type='mmtemporal.TemporalAdapter',
-            temporal=dict(type='TAM'),
+    'TemporalAdapter of MotionExcitation': replace(
+        NETWORKS['TemporalAdapter'],
+        small=dict(
+            NETWORKS['TemporalAdapter'].small,
+            temporal=dict(type='motion_excitation.MotionExcitation'),
         ),
-        host=dict(type='ResNet', depth=18),
-    ),
-    'MotionResNet': Case(
-        'tanet_r50', dict(type='motion_excitation.MotionResNet', depth=18)
     ),
 }
-CASES['TemporalAdapter of MotionExcitation'] = replace(
-    CASES['TemporalAdapter'],
-    small=dict(
-        CASES['TemporalAdapter'].small,
-        temporal=dict(type='motion_excitation.MotionExcitation'),
-    ),
-)
 BACKBONES = sorted(CASES)
 REGISTERED = {
     name: value
@@ -97,12 +48,12 @@ def build(name, head=True, **backbone):
     torch.manual_seed(0)
     case = CASES[name]
     num_segments = backbone.pop('num_segments', T)
-    if case.host:
-        backbone = dict(backbone={**case.host, **backbone})
+    if case.wrapped:
+        backbone = dict(backbone={**case.wrapped, **backbone})
     backbone = {**case.small, 'num_segments': num_segments, **backbone}
     if head:
         head = dict(num_classes=6, in_channels=case.width, dropout_ratio=0)
-        if not case.is_3d:
+        if not case.takes_clips:
             head['num_segments'] = num_segments
     model = build_recognizer(
         case.config, backbone=backbone, cls_head=head if head else None
@@ -128,17 +79,17 @@ def scores(model, x):
 def clips(name, n=2, size=None, dtype=torch.float32, t=T):
     """Returns a batch as the recognizer of the shipped config takes it."""
     case = CASES[name]
-    h, w = size or (case.size, case.size)
-    if case.is_3d:
+    h, w = size or (case.min_size, case.min_size)
+    if case.takes_clips:
         return torch.randn(n, 1, 3, t, h, w, dtype=dtype)
-    return torch.randn(n, t * case.frames, 3, h, w, dtype=dtype)
+    return torch.randn(n, t * case.window, 3, h, w, dtype=dtype)
 
 
 def frames(name, n=2, size=None, dtype=torch.float32):
     """Returns frames as a 2-D recognizer gives them to the backbone."""
     case = CASES[name]
-    size = size or case.size
-    return torch.randn(n * T * case.frames, 3, size, size, dtype=dtype)
+    size = size or case.min_size
+    return torch.randn(n * T * case.window, 3, size, size, dtype=dtype)
 
 
 def gradients(model, x):
@@ -150,7 +101,7 @@ def gradients(model, x):
 
 
 def temporal_stages(name, *stages):
-    return {argument: stages for argument in CASES[name].stages}
+    return {argument: stages for argument in CASES[name].stage_options}
 
 
 def is_norm(module, *kinds):

@@ -1,4 +1,4 @@
-"""Converts a checkpoint of the authors, the zoo or an image network for mmtemporal.
+"""Convert a checkpoint of the authors, the zoo or an image network for mmtemporal.
 
 What SRC is, is recognised by the names of its tensors. A trained network is renamed
 as a whole. An image network, or a ResNet, TSN or TSM of MMAction2, initialises the

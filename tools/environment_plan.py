@@ -1,8 +1,8 @@
-"""Writes what pip is to install for tools/environment.sh, and what is missing.
+"""Write what pip is to install for tools/environment.sh, and what is missing.
 
     python tools/environment_plan.py REQUIREMENTS TARGET OWN_ENVIRONMENT [GROUP...]
 
-Reads the folder REQUIREMENTS and writes pins.txt, packages.txt and openmmlab.txt,
+Read the folder REQUIREMENTS and write pins.txt, packages.txt and openmmlab.txt,
 which pip reads, and missing.txt, which has those of their lines that nothing
 installed meets, into the folder TARGET. OWN_ENVIRONMENT is the one that is filled
 with the tested versions; any other keeps its own.
@@ -28,7 +28,7 @@ MODULES = {
 
 
 def read(file: Path) -> list:
-    """Returns pairs of a name and the line that asks for it."""
+    """Return pairs of a name and the line that asks for it."""
     lines = [line for line in file.read_text().splitlines() if line]
     lines = [line for line in lines if not line.startswith('#')]
     return [(re.match(r'[\w-]+', line)[0], line) for line in lines]
@@ -42,7 +42,7 @@ def installed(name: str):
 
 
 def is_there(name: str) -> bool:
-    """Returns whether a module is installed that comes under several names."""
+    """Return whether a module is installed that comes under several names."""
     return name in MODULES and find_spec(MODULES[name]) is not None
 
 
@@ -56,7 +56,7 @@ def is_met(name: str, line: str) -> bool:
 
 
 def make_plan(requirements: Path, is_own: bool, groups: list) -> dict:
-    """Returns the lines of each file by its name."""
+    """Return the lines of each file by its name."""
     pins = read(requirements / 'constraints.txt')
     packages = [
         item

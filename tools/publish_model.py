@@ -1,4 +1,4 @@
-r"""Publishes a trained model: a small checkpoint and its entry in the metafile.
+r"""Publish a trained model: a small checkpoint and its entry in the metafile.
 
     python tools/publish_model.py work_dirs/run/epoch_50.pth CONFIG published \
         --dataset Kinetics-400 --metric 'Top 1 Accuracy=76.1'
@@ -82,7 +82,7 @@ def make_entry(
     dataset: Optional[str],
     metrics: list[tuple[str, float]],
 ) -> dict:
-    """Returns the item of ``Models`` in a metafile."""
+    """Return the item of ``Models`` in a metafile."""
     cfg, backbone = published.cfg, published.cfg.model.get('backbone', {})
     metadata = {'Batch Size': cfg.train_dataloader.batch_size}
     if 'max_epochs' in cfg.train_cfg:
@@ -119,7 +119,7 @@ def path_in_repository(config: Path) -> str:
 
 
 def update_entry(old: dict, new: dict) -> dict:
-    """Returns the new entry with what only the old one knows."""
+    """Return the new entry with what only the old one knows."""
     merged = {**old, **new}
     merged['Metadata'] = {**old.get('Metadata', {}), **new['Metadata']}
     results = [*old.get('Results', []), *new.get('Results', [])]
@@ -133,7 +133,7 @@ def update_entry(old: dict, new: dict) -> dict:
 
 
 class Dumper(yaml.SafeDumper):
-    """Indents the items of a list, as the metafiles do."""
+    """Indent the items of a list, as the metafiles do."""
 
     def increase_indent(self, flow=False, indentless=False):
         return super().increase_indent(flow, False)
@@ -144,7 +144,7 @@ def dump(entry: dict) -> str:
 
 
 def find_models(text: str, metafile: Path) -> yaml.SequenceNode:
-    """Returns the list of models, with the lines where its items are."""
+    """Return the list of models, with the lines where its items are."""
     root = yaml.compose(text)
     items = root.value if isinstance(root, yaml.MappingNode) else []
     for key, value in items:
@@ -155,7 +155,7 @@ def find_models(text: str, metafile: Path) -> yaml.SequenceNode:
 
 
 def place_entry(text: str, metafile: Path, entry: dict) -> str:
-    """Puts an entry at the end of the models, or in the place of its old one."""
+    """Put an entry at the end of the models, or in the place of its old one."""
     models = find_models(text, metafile)
     names = [item['Name'] for item in yaml.safe_load(text)['Models']]
     if entry['Name'] in names:
@@ -174,7 +174,7 @@ def place_entry(text: str, metafile: Path, entry: dict) -> str:
 
 
 def last_line(node: yaml.Node) -> int:
-    """Returns where a node ends, without the comments and blank lines behind it."""
+    """Return where a node ends, without the comments and blank lines behind it."""
     if isinstance(node, yaml.ScalarNode) or not node.value or node.flow_style:
         return node.end_mark.line
     last = node.value[-1]
@@ -182,7 +182,7 @@ def last_line(node: yaml.Node) -> int:
 
 
 def read_metafile(metafile: Path, name: str, args: argparse.Namespace) -> dict:
-    """Returns the content; raises before anything is published if it cannot serve."""
+    """Return the content; raise before anything is published if it cannot serve."""
     if not metafile.is_file():
         if args.append:
             raise FileNotFoundError(f'there is no {metafile} to write the entry to')

@@ -1,4 +1,4 @@
-"""Trains and tests networks on the motion clips with MMAction2's own scripts.
+"""Train and test networks on the motion clips with MMAction2's own scripts.
 
 Every run has a folder. An interrupted run is resumed, a finished one reused, and
 one with other settings is never touched.
@@ -20,15 +20,19 @@ from rich.console import Console
 from rich.table import Table
 
 from mmtemporal.datasets import MIRRORED_LABELS, make_motion_clips
+from mmtemporal.networks import BASELINE_RECIPE, NETWORKS
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs' / 'recognition'
 # The plain baseline first.
-RESNETS = ('tsn', 'tanet', 'tin', 'tdn', 'tada2d')
 METHODS = {
-    method: next((CONFIGS / method).glob('*_motionclips-rgb.py'))
-    for method in (*RESNETS, 'tadaconvnext')
+    Path(recipe).parent.name: CONFIGS / f'{recipe}.py'
+    for recipe in (BASELINE_RECIPE, *(n.recipe for n in NETWORKS.values() if n.recipe))
 }
+RESNETS = [
+    Path(BASELINE_RECIPE).parent.name,
+    *(Path(n.recipe).parent.name for n in NETWORKS.values() if n.is_resnet),
+]
 
 
 def parse_args() -> argparse.Namespace:
@@ -64,7 +68,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def make_settings(method: str, args: argparse.Namespace) -> Config:
-    """Returns the whole config of a run."""
+    """Return the whole config of a run."""
     cfg = Config.fromfile(METHODS[method])
     data = args.data.resolve()
     for name in ('train', 'val', 'test'):
@@ -78,7 +82,7 @@ def make_settings(method: str, args: argparse.Namespace) -> Config:
 
 
 def prepare(work_dir: Path, cfg: Config) -> Path:
-    """Writes the settings of a run beside its folder, or finds them there."""
+    """Write the settings of a run beside its folder, or find them there."""
     # Inside, the training script puts a copy of its own under the same name.
     settings = work_dir.with_suffix('.py')
     if settings.exists():
@@ -109,7 +113,7 @@ def run_tool(*command: object) -> None:
 
 
 def train_and_test(method: str, args: argparse.Namespace) -> dict:
-    """Runs the stock scripts and returns a row of the table."""
+    """Run the stock scripts and return a row of the table."""
     work_dir = args.work_dir / method
     cfg = make_settings(method, args)
     settings = prepare(work_dir, cfg)
@@ -129,7 +133,7 @@ def train_and_test(method: str, args: argparse.Namespace) -> dict:
 
 
 def accuracy(predictions: Path) -> dict:
-    """Computes top-1 over all classes, and between a class and its mirror."""
+    """Compute top-1 over all classes, and between a class and its mirror."""
     samples = load(predictions)
     right = within_pair = 0
     for sample in samples:
@@ -146,7 +150,7 @@ def count_parameters(checkpoint: Path) -> int:
 
 
 def seconds_per_iteration(work_dir: Path) -> float:
-    """Returns the median of the logged times, which spares the slow first one."""
+    """Return the median of the logged times, which spares the slow first one."""
     times = [
         record['time']
         for log in work_dir.glob('*/vis_data/scalars.json')
@@ -178,13 +182,13 @@ def print_table(rows: list) -> None:
 
 
 def short(path: Path) -> str:
-    """Returns a path as a command in this folder names it."""
+    """Return a path as a command in this folder names it."""
     path, folder = Path(os.path.abspath(path)), Path.cwd()
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
 def print_next(args: argparse.Namespace) -> None:
-    """Prints commands that work as they stand, in any shell and after any options."""
+    """Print commands that work as they stand, in any shell and after any options."""
     # Without an active environment there is no other python to rely on.
     python, tools = short(Path(sys.executable)), ROOT / 'tools'
     run = args.work_dir / args.methods[-1]

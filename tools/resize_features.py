@@ -1,4 +1,4 @@
-"""Turns features of sliding windows into the tables that BMN trains on.
+"""Turn features of sliding windows into the tables that BMN trains on.
 
 MMAction2's clip_feature_extraction.py --long-video-mode writes NAME.mp4.pkl for each
 video, one row for each window. BMN reads NAME.csv, a heading and as many rows for
@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def resize(windows: torch.Tensor, rows: int) -> torch.Tensor:
-    """Interpolates between windows, or averages where there are more than rows.
+    """Interpolate between windows, or average where there are more than rows.
 
     Windows and rows each divide the whole video evenly: the middle of a row is the
     middle of what it stands for.

@@ -1,4 +1,4 @@
-"""Runs MMAction2's test.py with this package imported first; ``mim test`` does so."""
+"""Run MMAction2's test.py with this package imported first; ``mim test`` does so."""
 
 import sys
 

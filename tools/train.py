@@ -1,4 +1,4 @@
-"""Runs MMAction2's train.py with this package imported first; ``mim train`` does so."""
+"""Run MMAction2's train.py with this package imported first; ``mim train`` does so."""
 
 import sys
 

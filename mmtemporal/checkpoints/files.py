@@ -72,7 +72,7 @@ def check_target(path: Path, overwrite: bool) -> None:
 
 
 def write_checkpoint(path: Path, checkpoint: dict, overwrite: bool = False) -> None:
-    """Write a file as a whole or not at all, and makes its folder.
+    """Write a file as a whole or not at all, and make its folder.
 
     Args:
         path: The file.

@@ -18,7 +18,7 @@ _CONSTANTS = ('data_preprocessor.mean', 'data_preprocessor.std')
 
 
 def build_model(config: Path, options: Optional[dict] = None) -> nn.Module:
-    """Build the recognizer of a config, and loads nothing that the config names.
+    """Build the recognizer of a config, and load nothing that the config names.
 
     Args:
         config: The file.
@@ -45,7 +45,7 @@ def load_trained(
     options: Optional[dict] = None,
     allow_pickle: bool = False,
 ) -> nn.Module:
-    """Build the recognizer of a config and loads a whole trained checkpoint.
+    """Build the recognizer of a config and load a whole trained checkpoint.
 
     Args:
         config: The file.

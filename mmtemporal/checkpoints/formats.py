@@ -16,9 +16,9 @@ class Format(NamedTuple):
         name: What it is, for messages.
         sources: Who writes such files, in short.
         recognises: Whether a name, without ``module.``, occurs in this kind only.
-        rename: Returns our name of a tensor, or None if the kind has no such name.
+        rename: Return our name of a tensor, or None if the kind has no such name.
             Missing for image networks, which are not renamed here.
-        prepare: Gives the tensors, under their old names, our shapes.
+        prepare: Give the tensors, under their old names, our shapes.
         is_unused: Whether a name belongs to a tensor that does nothing.
     """
 

@@ -1,4 +1,4 @@
-"""Lets mmengine load the authors' checkpoints as they are."""
+"""Let mmengine load the authors' checkpoints as they are."""
 
 from functools import wraps
 from types import ModuleType

@@ -1,4 +1,4 @@
-"""Makes a file for others of a training checkpoint: weights and plain metadata."""
+"""Make a file for others of a training checkpoint: weights and plain metadata."""
 
 import hashlib
 import tempfile

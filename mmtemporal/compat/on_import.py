@@ -1,4 +1,4 @@
-"""Changes modules of other packages when they are imported, and imports none itself."""
+"""Change modules of other packages when they are imported, and import none of them."""
 
 import sys
 from importlib.abc import MetaPathFinder
@@ -8,7 +8,7 @@ _asked = set()
 
 
 class _Finder(MetaPathFinder):
-    """Finds one module as the others do, and has it changed."""
+    """Find one module as the others do, and have it changed."""
 
     def __init__(self, name, change):
         self.name = name

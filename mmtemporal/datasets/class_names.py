@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def read_class_names(file: Path, num_classes: int) -> list[str]:
-    """Reads the names of the classes, one in each line, in their order.
+    """Read the names of the classes, one in each line, in their order.
 
     Raises:
         ValueError: There are not as many as the head has classes.

@@ -24,7 +24,7 @@ from mmtemporal.registry import HOOKS
 
 
 class _Prepare:
-    """Stands in for ``prepare_data`` of a data set, and names what fails.
+    """Stand in for ``prepare_data`` of a data set, and name what fails.
 
     Samples that are refused are given up, so that others are drawn.
     """
@@ -67,7 +67,7 @@ def _add_note(error: Exception, text: str) -> None:
 
 @HOOKS.register_module()
 class CheckAnnotationsHook(Hook):
-    """Checks the lists of videos, and names the samples that cannot be read.
+    """Check the lists of videos, and name the samples that cannot be read.
 
     Before training, validation and testing it looks for labels that are no class of
     ``model.cls_head``, lines without a label or a file name, files that are not there,

@@ -1,4 +1,4 @@
-"""Makes a resumed training equal to an uninterrupted one."""
+"""Make a resumed training equal to an uninterrupted one."""
 
 import random
 from functools import partial
@@ -17,7 +17,7 @@ VALIDATED = 'validated_epoch'
 
 @HOOKS.register_module()
 class ExactResumeHook(Hook):
-    """Gives every epoch random numbers of its own, which a resumed run draws again.
+    """Give every epoch random numbers of its own, which a resumed run draws again.
 
     Checkpoints hold no state of random generators, so that a resumed run crops,
     flips and drops out like the first epochs again. Here the generators of this

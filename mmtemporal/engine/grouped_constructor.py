@@ -62,7 +62,7 @@ def _kind_of(owner: nn.Module, name: str) -> str:
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    r"""Gives every trainable parameter its learning rate and decay by ordered rules.
+    r"""Give every trainable parameter its learning rate and decay by ordered rules.
 
     The first rule that matches a parameter decides; a parameter without a rule has
     the learning rate and the decay of the optimizer. Parameters with equal values
@@ -144,7 +144,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                     )
 
     def _options(self, rule: Optional[_Rule]) -> dict:
-        """Returns what a rule sets; what the optimizer config leaves out stays out."""
+        """Return what a rule sets; what the optimizer config leaves out stays out."""
         lr, decay = self.base_lr, self.base_wd
         if rule is not None:
             lr = None if lr is None else lr * rule.lr_mult
@@ -153,7 +153,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         return {key: value for key, value in options.items() if value is not None}
 
     def add_params(self, params: list, module: nn.Module, **kwargs) -> None:
-        """Appends the groups of all trainable parameters.
+        """Append the groups of all trainable parameters.
 
         Args:
             params: The list of groups, modified in place.

@@ -25,7 +25,7 @@ _RUNNING = {
 
 @HOOKS.register_module()
 class ResumeScheduleHook(Hook):
-    """Warns when a resumed training does not follow ``param_scheduler`` of its config.
+    """Warn when a resumed training does not follow ``param_scheduler`` of its config.
 
     A checkpoint holds the schedulers as they were configured, and ``--resume``
     restores all of it: with a new ``end``, ``milestones`` or ``T_max`` the learning

@@ -16,7 +16,7 @@ from mmtemporal.registry import HOOKS
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """Saves checkpoints as ``CheckpointHook`` does, and none of them is ever half.
+    """Save checkpoints as ``CheckpointHook`` does, and none of them is ever half.
 
     The stock hook truncates a file and then writes it: the checkpoint that
     ``last_checkpoint`` names already, when a validation was the best so far, and

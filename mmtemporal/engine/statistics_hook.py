@@ -16,7 +16,7 @@ from mmtemporal.visualization.recording import Record, record
 
 @HOOKS.register_module()
 class TemporalStatisticsHook(Hook):
-    """Logs what temporal layers compute for a training batch, every so often.
+    """Log what temporal layers compute for a training batch, every so often.
 
     The scalars go to whatever ``vis_backends`` the visualizer has, TensorBoard among
     them, as ``temporal/NAME OF THE LAYER/...``:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class ClipScores(nn.Module):
-    """Maps the frames of views to the scores of the classes.
+    """Map the frames of views to the scores of the classes.
 
     Whatever the layout and the order of colours that a recognizer takes, here the
     frames of a view are RGB and in their order in time.

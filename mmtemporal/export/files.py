@@ -26,7 +26,7 @@ OPSET = 18
 
 
 def require(name: str) -> ModuleType:
-    """Imports an optional package, and says how to get it if it is missing."""
+    """Import an optional package, and say how to get it if it is missing."""
     try:
         return import_module(name)
     except ImportError as error:
@@ -40,7 +40,7 @@ def require(name: str) -> ModuleType:
 
 
 def write_onnx(module: nn.Module, frames: Tensor, view: View, file: Path) -> None:
-    """Writes an ONNX model; needs torch 2.6 or newer, onnx and onnxscript."""
+    """Write an ONNX model; needs torch 2.6 or newer, onnx and onnxscript."""
     if digit_version(torch.__version__) < digit_version('2.6'):
         raise ImportError(
             f'ONNX files need torch 2.6 or newer, got {torch.__version__}; '
@@ -70,7 +70,7 @@ def write_onnx(module: nn.Module, frames: Tensor, view: View, file: Path) -> Non
 def write_torchscript(
     module: nn.Module, frames: Tensor, view: View, file: Path
 ) -> None:
-    """Writes what ``torch.jit.load`` reads, in Python and C++."""
+    """Write what ``torch.jit.load`` reads, in Python and C++."""
     with torch.no_grad(), quiet():
         # The check would compare with a second trace; the file is compared later.
         traced = torch.jit.trace(module, frames, check_trace=False)
@@ -81,7 +81,7 @@ def write_torchscript(
 def write_torch_export(
     module: nn.Module, frames: Tensor, view: View, file: Path
 ) -> None:
-    """Writes what ``torch.export.load`` reads."""
+    """Write what ``torch.export.load`` reads."""
     extra = {VIEW_KEY: json.dumps(dataclasses.asdict(view))}
     torch.export.save(_export(module, frames), str(file), extra_files=extra)
 
@@ -96,7 +96,7 @@ def _export(module: nn.Module, frames: Tensor) -> torch.export.ExportedProgram:
 
 
 def open_onnx(file: Path) -> Callable[[Tensor], Tensor]:
-    """Returns a function that runs an ONNX model on the CPU."""
+    """Return a function that runs an ONNX model on the CPU."""
     onnxruntime = require('onnxruntime')
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
@@ -112,13 +112,13 @@ def open_onnx(file: Path) -> Callable[[Tensor], Tensor]:
 
 
 def open_torchscript(file: Path) -> Callable[[Tensor], Tensor]:
-    """Returns a function that runs a TorchScript file."""
+    """Return a function that runs a TorchScript file."""
     with quiet():
         return torch.jit.load(str(file), map_location='cpu')
 
 
 def open_torch_export(file: Path) -> Callable[[Tensor], Tensor]:
-    """Returns a function that runs an exported program."""
+    """Return a function that runs an exported program."""
     return torch.export.load(str(file)).module()
 
 
@@ -127,8 +127,8 @@ class FileFormat(NamedTuple):
 
     Attributes:
         suffix: How the names of its files end.
-        write: Writes a module, given example frames and their view.
-        open: Returns a function of the frames.
+        write: Write a module, given example frames and their view.
+        open: Return a function of the frames.
     """
 
     suffix: str
@@ -145,7 +145,7 @@ FORMATS = {
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps the exporters from printing; errors pass."""
+    """Keep the exporters from printing; errors pass."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -34,7 +34,7 @@ class TemporalBackbone:
 
     @property
     def feature_frames(self) -> Optional[int]:
-        """Number of frames of a clip in the features; None: it cannot be told."""
+        """Return the number of frames of a clip in the features, None if unknown."""
         return self.num_segments
 
     def rows_of_clip(self, shape: Sequence[int]) -> int:

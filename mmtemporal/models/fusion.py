@@ -10,7 +10,7 @@ from .layers import TemporalLayer
 
 
 def fuse_for_inference(model: nn.Module) -> nn.Module:
-    """Returns a copy of a trained network that computes the same, but faster.
+    """Return a copy of a trained network that computes the same, but faster.
 
     Batch norms go into the convolutions in front of them, also in the long-term
     module of TDN and behind TIN's interlacing. TAda2D's average over frames, its

@@ -35,7 +35,7 @@ def init_in_order(module: BaseModule, init_new: Callable[[], None]) -> None:
 
     Args:
         module: The module, whose ``init_cfg`` says how.
-        init_new: Gives new layers the weights that no rule gives them. It runs after
+        init_new: Give new layers the weights that no rule gives them. It runs after
             the rules that draw weights and before those that load a file.
     """
     init_cfg = module.init_cfg

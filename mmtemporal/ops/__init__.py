@@ -2,15 +2,15 @@
 
 from .autocast import without_autocast
 from .band import fill_band
+from .checkpointing import checkpointed
 from .clips import split_clips
-from .recompute import recompute
 from .temporal_mix import temporal_mix
 from .tracing import is_traced
 
 __all__ = [
     'fill_band',
     'is_traced',
-    'recompute',
+    'checkpointed',
     'split_clips',
     'temporal_mix',
     'without_autocast',

@@ -9,7 +9,7 @@ from .tracing import is_symbolic
 
 
 def without_autocast(x: Tensor) -> AbstractContextManager:
-    """Switches autocast off for what is computed from ``x``.
+    """Switch autocast off for what is computed from ``x``.
 
     Tensors without memory, on which sizes are computed, know no autocast.
     """

@@ -4,7 +4,7 @@
 
 TAM, TIN, TSM, TDN's channel shift and TAda's temporal average differ only in
 how they choose ``A``. In all of them only near frames meet, so it is given as its
-band of K taps, which costs K multiply-adds a value.
+band of K weights, which costs K multiply-adds a value.
 """
 
 from typing import Optional
@@ -20,9 +20,9 @@ from .tracing import is_traced
 
 
 def temporal_mix(
-    x: Tensor, num_segments: int, taps: Tensor, num_channels: Optional[int] = None
+    x: Tensor, num_segments: int, weights: Tensor, num_channels: Optional[int] = None
 ) -> Tensor:
-    """Replaces every frame by a weighted sum of the frames around it.
+    """Replace every frame by a weighted sum of the frames around it.
 
     Frames outside the clip count as zero. Gradients of any order are exact, and
     only the inputs are kept for the backward pass.
@@ -31,7 +31,7 @@ def temporal_mix(
         x: Frames, those of one clip being consecutive rows. Its channels may
             be a slice of a larger tensor.
         num_segments: Number T of frames of a clip.
-        taps: ``taps[n, k, t, g]`` is the weight of frame ``t + k - K // 2`` in
+        weights: ``weights[n, k, t, g]`` is the weight of frame ``t + k - K // 2`` in
             output frame ``t``, for the g-th of G equal runs of channels. K is
             odd; with K = 2T - 1 every frame reaches every other. The sizes n
             and t may be 1: the same weights for every clip or frame.
@@ -40,7 +40,7 @@ def temporal_mix(
 
     Shape:
         - x: (n * t, c, h, w)
-        - taps: (n or 1, k, t or 1, g), g being a divisor of num_channels
+        - weights: (n or 1, k, t or 1, g), g being a divisor of num_channels
         - output: (n * t, c, h, w), with the dtype and memory format of ``x``
 
     Raises:
@@ -54,55 +54,55 @@ def temporal_mix(
         )
     frames = x.unflatten(0, (-1, num_segments))
     num_channels = x.size(1) if num_channels is None else num_channels
-    _check_taps(taps, frames, num_channels)
+    _check_weights(weights, frames, num_channels)
     # Products in lower precision would change the dtype that the caller sees.
     with without_autocast(x):
-        taps = taps.to(x.dtype)
-        run = num_channels // taps.size(3)
+        weights = weights.to(x.dtype)
+        run = num_channels // weights.size(3)
         # (n or 1, k, t or 1, num_channels)
-        taps = taps[..., None].expand(-1, -1, -1, -1, run).flatten(3)
-        mixed = _mix_taps(frames, taps)
+        weights = weights[..., None].expand(-1, -1, -1, -1, run).flatten(3)
+        mixed = _mix_frames(frames, weights)
     # Not flatten: exporters would carry the number of frames as t * (n * t // t).
     return mixed.reshape(x.shape)
 
 
-def _check_taps(taps: Tensor, frames: Tensor, num_channels: int) -> None:
+def _check_weights(weights: Tensor, frames: Tensor, num_channels: int) -> None:
     n, t = frames.shape[:2]
     # Not `size in (1, full)`, which torch 2.6 does not trace for symbolic sizes.
-    fits = taps.dim() == 4 and all(
-        size == 1 or size == full for size, full in zip(taps.shape[::2], (n, t))
+    fits = weights.dim() == 4 and all(
+        size == 1 or size == full for size, full in zip(weights.shape[::2], (n, t))
     )
-    if not fits or taps.size(1) % 2 == 0 or num_channels % taps.size(3):
+    if not fits or weights.size(1) % 2 == 0 or num_channels % weights.size(3):
         raise ValueError(
-            f'taps must be (n or 1, k, t or 1, g) with an odd k, n={n}, t={t} and g a '
-            f'divisor of {num_channels} channels, got {tuple(taps.shape)}'
+            f'weights must be (n or 1, k, t or 1, g) with an odd k, n={n}, t={t} and g '
+            f'a divisor of {num_channels} channels, got {tuple(weights.shape)}'
         )
 
 
-def _mix_taps(frames: Tensor, taps: Tensor) -> Tensor:
-    """Mixes the first m channels of (n, t, c, h, w) with (n or 1, k, t or 1, m)."""
+def _mix_frames(frames: Tensor, weights: Tensor) -> Tensor:
+    """Mix the first m channels of (n, t, c, h, w) with (n or 1, k, t or 1, m)."""
     if is_traced():
-        return mix_taps_reference(frames, taps)
+        return mix_reference(frames, weights)
     n, t = frames.shape[:2]
-    return _MixTaps.apply(frames, taps.expand(n, -1, t, -1))
+    return _Mix.apply(frames, weights.expand(n, -1, t, -1))
 
 
-def mix_taps_reference(frames: Tensor, taps: Tensor) -> Tensor:
-    """Mixes with taps in the plainest torch, as the formula is written.
+def mix_reference(frames: Tensor, weights: Tensor) -> Tensor:
+    """Mix with weights in the plainest torch, as the formula is written.
 
     Shape:
         - frames: (n, t, c, h, w)
-        - taps: (n or 1, k, t or 1, m), m being at most c
+        - weights: (n or 1, k, t or 1, m), m being at most c
         - output: (n, t, c, h, w), of which the channels from m on are the input's
     """
-    t, k = frames.size(1), taps.size(1)
-    moved, kept = frames.tensor_split([taps.size(3)], 2)
+    t, k = frames.size(1), weights.size(1)
+    moved, kept = frames.tensor_split([weights.size(3)], 2)
     padded = F.pad(moved, (0, 0) * 3 + (k // 2, k // 2))
-    mixed = sum(taps[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k))
+    mixed = sum(weights[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k))
     return torch.cat((mixed, kept), 2) if kept.size(2) else mixed
 
 
-class _MixTaps(torch.autograd.Function):
+class _Mix(torch.autograd.Function):
     """Mixing by shifted multiply-adds, which keeps nothing but its inputs.
 
     Of the formulations that ``benchmarks/temporal_mix.py`` compares it is the fastest
@@ -111,22 +111,22 @@ class _MixTaps(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(frames: Tensor, taps: Tensor) -> Tensor:
-        moved, kept = frames.tensor_split([taps.size(3)], 2)
+    def forward(frames: Tensor, weights: Tensor) -> Tensor:
+        moved, kept = frames.tensor_split([weights.size(3)], 2)
         if has_kernels(frames):
-            mixed = torch.ops.mmtemporal.mix_taps(moved, taps)
+            mixed = torch.ops.mmtemporal.mix_frames(moved, weights)
             return torch.cat((mixed, kept), 2) if kept.size(2) else mixed
         out = torch.empty_like(frames)
-        mixed, rest = out.tensor_split([taps.size(3)], 2)
+        mixed, rest = out.tensor_split([weights.size(3)], 2)
         rest.copy_(kept)
-        t, k = frames.size(1), taps.size(1)
-        taps = taps[..., None, None]
-        torch.mul(moved, taps[:, k // 2], out=mixed)
+        t, k = frames.size(1), weights.size(1)
+        weights = weights[..., None, None]
+        torch.mul(moved, weights[:, k // 2], out=mixed)
         for i in range(k):
             step, start, stop = _overlap(i, k, t)
             if step and start < stop:
                 source = moved[:, start + step : stop + step]
-                target, weight = mixed[:, start:stop], taps[:, i, start:stop]
+                target, weight = mixed[:, start:stop], weights[:, i, start:stop]
                 if _is_large(frames):
                     target.addcmul_(source, weight)
                 else:
@@ -139,26 +139,26 @@ class _MixTaps(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple:
-        frames, taps = ctx.saved_tensors
-        k, m = taps.size(1), taps.size(3)
+        frames, weights = ctx.saved_tensors
+        k, m = weights.size(1), weights.size(3)
         return (
-            _MixTaps.apply(grad, transpose_band(taps))
+            _Mix.apply(grad, transpose_band(weights))
             if ctx.needs_input_grad[0]
             else None,
-            _CorrelateTaps.apply(grad[:, :, :m], frames[:, :, :m], k)
+            _Correlate.apply(grad[:, :, :m], frames[:, :, :m], k)
             if ctx.needs_input_grad[1]
             else None,
         )
 
 
-def _overlap(index: int, num_taps: int, t: int) -> tuple[int, int, int]:
-    """Returns how much later the frames of a tap are, and which frames have one."""
-    step = index - num_taps // 2
+def _overlap(index: int, num_weights: int, t: int) -> tuple[int, int, int]:
+    """Return how much later the frames of a weight are, and which frames have one."""
+    step = index - num_weights // 2
     return step, max(0, -step), min(t, t - step)
 
 
-class _CorrelateTaps(torch.autograd.Function):
-    """The gradient of the taps: products of two clips' frames K apart.
+class _Correlate(torch.autograd.Function):
+    """The gradient of the weights: products of two clips' frames K apart.
 
     ``out[n, k, t, c]`` is the inner product of ``left[n, t, c]`` and
     ``right[n, t + k - K // 2, c]``. Its own gradients are again mixings, which
@@ -166,19 +166,19 @@ class _CorrelateTaps(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(left: Tensor, right: Tensor, num_taps: int) -> Tensor:
+    def forward(left: Tensor, right: Tensor, num_weights: int) -> Tensor:
         if has_kernels(left):
-            return torch.ops.mmtemporal.correlate_taps(left, right, num_taps)
+            return torch.ops.mmtemporal.correlate_frames(left, right, num_weights)
         if _is_planar(left) and _is_planar(right) and _is_large(left):
-            return cut_band(_inner_products(left, right), num_taps)
+            return cut_band(_inner_products(left, right), num_weights)
         n, t, c = left.shape[:3]
-        taps = left.new_zeros(n, num_taps, t, c)
-        for i in range(num_taps):
-            step, start, stop = _overlap(i, num_taps, t)
+        weights = left.new_zeros(n, num_weights, t, c)
+        for i in range(num_weights):
+            step, start, stop = _overlap(i, num_weights, t)
             if start < stop:
                 product = left[:, start:stop] * right[:, start + step : stop + step]
-                taps[:, i, start:stop] = product.sum((-2, -1))
-        return taps
+                weights[:, i, start:stop] = product.sum((-2, -1))
+        return weights
 
     @staticmethod
     def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
@@ -188,23 +188,21 @@ class _CorrelateTaps(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple:
         left, right = ctx.saved_tensors
         return (
-            _MixTaps.apply(right, grad) if ctx.needs_input_grad[0] else None,
-            _MixTaps.apply(left, transpose_band(grad))
-            if ctx.needs_input_grad[1]
-            else None,
+            _Mix.apply(right, grad) if ctx.needs_input_grad[0] else None,
+            _Mix.apply(left, transpose_band(grad)) if ctx.needs_input_grad[1] else None,
             None,
         )
 
 
 def _inner_products(left: Tensor, right: Tensor) -> Tensor:
-    """Multiplies all frames of (n, t, c, h, w) pairwise: (n, c, t, t)."""
+    """Multiply all frames of (n, t, c, h, w) pairwise: (n, c, t, t)."""
     left = left.flatten(3).transpose(1, 2)
     right = right.flatten(3).permute(0, 2, 3, 1)
     return torch.stack([torch.bmm(a, b) for a, b in zip(left, right)])
 
 
 def _is_large(frames: Tensor) -> bool:
-    """Tells whether maps are large enough for the kernels that loop over pixels.
+    """Whether maps are large enough for the kernels that loop over pixels.
 
     Measured on CPUs: on smaller maps their inner loops are too short.
     """
@@ -212,6 +210,6 @@ def _is_large(frames: Tensor) -> bool:
 
 
 def _is_planar(frames: Tensor) -> bool:
-    """Tells whether every frame of (n, t, c, h, w) is one block of memory."""
+    """Whether every frame of (n, t, c, h, w) is one block of memory."""
     h, w = frames.shape[-2:]
     return frames.stride()[2:] == (h * w, w, 1)

@@ -19,24 +19,24 @@ import triton.language as tl
 def mix_kernel(
     out,  # (clips, frames, rows, columns), dense
     frames,
-    taps,
+    weights,
     clip_stride,  # units
     frame_stride,  # units
     row_stride,  # units
-    taps_clip_stride,
-    taps_stride,
-    taps_frame_stride,
-    taps_channel_stride,
+    weights_clip_stride,
+    weights_stride,
+    weights_frame_stride,
+    weights_channel_stride,
     num_rows,
     num_columns,  # units
     NUM_FRAMES: tl.constexpr,
-    NUM_TAPS: tl.constexpr,
+    NUM_WEIGHTS: tl.constexpr,
     CHANNELS_LAST: tl.constexpr,
     UNIT: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
 ):
-    """Writes sum_k taps[n, k, t, c] * frames[n, t + k - K // 2, c]."""
+    """Write sum_k weights[n, k, t, c] * frames[n, t + k - K // 2, c]."""
     ACCUMULATE: tl.constexpr = (
         tl.float64 if frames.dtype.element_ty == tl.float64 else tl.float32
     )
@@ -54,29 +54,29 @@ def mix_kernel(
     else:
         channel = rows
         has_channel = rows < num_rows
-    taps += clip * taps_clip_stride + channel * taps_channel_stride
+    weights += clip * weights_clip_stride + channel * weights_channel_stride
 
     for t in range(NUM_FRAMES):
         mixed = tl.zeros((BLOCK_ROWS, BLOCK_COLUMNS), ACCUMULATE)
-        for k in tl.static_range(NUM_TAPS):
+        for k in tl.static_range(NUM_WEIGHTS):
             # A block of one value: the interpreter makes no mask of plain numbers.
-            source = (t + k - NUM_TAPS // 2) + tl.zeros((1,), tl.int64)
+            source = (t + k - NUM_WEIGHTS // 2) + tl.zeros((1,), tl.int64)
             exists = (source >= 0) & (source < NUM_FRAMES)
             offset = source * frame_stride * UNIT
             value = tl.load(frames + offset, inside & exists, other=0)
-            offset = tl.cast(k, tl.int64) * taps_stride
-            weight = tl.load(taps + offset, has_channel & exists, other=0)
+            offset = tl.cast(k, tl.int64) * weights_stride
+            weight = tl.load(weights + offset, has_channel & exists, other=0)
             if not CHANNELS_LAST:
                 weight = weight[:, None]
             mixed += weight.to(ACCUMULATE) * value.to(ACCUMULATE)
         tl.store(out, mixed.to(out.dtype.element_ty), inside)
-        taps += taps_frame_stride
+        weights += weights_frame_stride
         out += tl.cast(num_rows, tl.int64) * num_columns * UNIT
 
 
 @triton.jit
 def correlate_kernel(
-    out,  # (parts, clips, taps, frames, channels), dense
+    out,  # (parts, clips, weights, frames, channels), dense
     left,
     right,
     left_clip_stride,  # units
@@ -89,13 +89,13 @@ def correlate_kernel(
     num_rows,
     num_columns,  # units
     NUM_FRAMES: tl.constexpr,
-    NUM_TAPS: tl.constexpr,
+    NUM_WEIGHTS: tl.constexpr,
     CHANNELS_LAST: tl.constexpr,
     UNIT: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
 ):
-    """Writes the parts of sum_hw left[n, t, c] * right[n, t + k - K // 2, c].
+    """Write the parts of sum_hw left[n, t, c] * right[n, t + k - K // 2, c].
 
     Every part is the sum over the pixels of one tile.
     """
@@ -114,12 +114,12 @@ def correlate_kernel(
         part, channel, num_channels = row_block, columns, num_columns * UNIT
     else:
         part, channel, num_channels = column_block, rows, num_rows
-    out += (part * num_clips + clip) * NUM_TAPS * NUM_FRAMES * num_channels + channel
+    out += (part * num_clips + clip) * NUM_WEIGHTS * NUM_FRAMES * num_channels + channel
 
     for t in range(NUM_FRAMES):
         here = tl.load(left, inside, other=0).to(ACCUMULATE)
-        for k in tl.static_range(NUM_TAPS):
-            source = (t + k - NUM_TAPS // 2) + tl.zeros((1,), tl.int64)
+        for k in tl.static_range(NUM_WEIGHTS):
+            source = (t + k - NUM_WEIGHTS // 2) + tl.zeros((1,), tl.int64)
             exists = (source >= 0) & (source < NUM_FRAMES)
             offset = source * right_frame_stride * UNIT
             there = tl.load(right + offset, inside & exists, other=0)
@@ -135,7 +135,7 @@ def correlate_kernel(
 def _own_tile(
     num_rows, num_columns, BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr
 ):
-    """Returns this program's clip, block of rows, rows, block of columns, columns."""
+    """Return this program's clip, block of rows, rows, block of columns, columns."""
     row_blocks = tl.cdiv(num_rows, BLOCK_ROWS)
     column_blocks = tl.cdiv(num_columns, BLOCK_COLUMNS)
     program = tl.program_id(0).to(tl.int64)

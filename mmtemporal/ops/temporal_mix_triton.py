@@ -1,6 +1,6 @@
 """Temporal mixing on GPUs: two operators of torch, run by Triton kernels.
 
-``torch.ops.mmtemporal.mix_taps`` and ``torch.ops.mmtemporal.correlate_taps`` are
+``torch.ops.mmtemporal.mix_frames`` and ``torch.ops.mmtemporal.correlate_frames`` are
 closed under differentiation, so both have gradients of any order. Importing this
 file needs torch only; Triton is imported when one of them runs.
 """
@@ -19,7 +19,7 @@ _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def is_available(x: Tensor) -> bool:
-    """Tells whether the kernels take a tensor of this dtype on this device."""
+    """Whether the kernels take a tensor of this dtype on this device."""
     return x.is_cuda and x.dtype in _DTYPES and _runs_on(x.device)
 
 
@@ -35,38 +35,38 @@ def _runs_on(device: torch.device) -> bool:
     )
 
 
-def _mix_taps(frames: Tensor, taps: Tensor) -> Tensor:
-    """Mixes the frames of each clip with a band of taps.
+def _mix_frames(frames: Tensor, weights: Tensor) -> Tensor:
+    """Mix the frames of each clip with a band of weights.
 
-    ``mixed[n, t, c] = sum_k taps[n, k, t, c] * frames[n, t + k - K // 2, c]``, where
+    ``mixed[n, t, c] = sum_k weights[n, k, t, c] * frames[n, t + k - K // 2, c]``, where
     frames outside the clip count as zero. Narrow dtypes are summed in float32.
 
     Shape:
         - frames: (n, t, c, h, w)
-        - taps: (n, k, t, c), k odd
+        - weights: (n, k, t, c), k odd
         - output: (n, t, c, h, w), with the dtype and memory format of ``frames``
     """
-    _check_mix(frames, taps)
+    _check_mix(frames, weights)
     frames = _readable(frames)
     mixed = _new_like(frames)
-    if _layout(frames).channels_last and taps.stride(3) > 1:
-        taps = taps.contiguous()  # to be read by vector loads
+    if _layout(frames).channels_last and weights.stride(3) > 1:
+        weights = weights.contiguous()  # to be read by vector loads
     plan = _plan((frames,), num_warps=4)
     if mixed.numel():
         from .temporal_mix_kernels import mix_kernel
 
         with torch.cuda.device_of(frames):
             mix_kernel[plan.grid](
-                *(mixed, frames, taps),
-                *(*plan.strides, *taps.stride()),
-                *(*plan.sizes, frames.size(1), taps.size(1)),
+                *(mixed, frames, weights),
+                *(*plan.strides, *weights.stride()),
+                *(*plan.sizes, frames.size(1), weights.size(1)),
                 **plan.constants,
             )
     return mixed
 
 
-def _correlate_taps(left: Tensor, right: Tensor, num_taps: int) -> Tensor:
-    """Multiplies two clips' frames pairwise, up to ``num_taps // 2`` apart.
+def _correlate_frames(left: Tensor, right: Tensor, num_weights: int) -> Tensor:
+    """Multiply two clips' frames pairwise, up to ``num_weights // 2`` apart.
 
     ``out[n, k, t, c]`` is the inner product of ``left[n, t, c]`` and
     ``right[n, t + k - K // 2, c]``, zero where the latter is outside the clip. Sums
@@ -74,9 +74,9 @@ def _correlate_taps(left: Tensor, right: Tensor, num_taps: int) -> Tensor:
 
     Shape:
         - left, right: (n, t, c, h, w)
-        - output: (n, num_taps, t, c), num_taps odd, with the dtype of the inputs
+        - output: (n, num_weights, t, c), num_weights odd, with the dtype of the inputs
     """
-    _check_correlate(left, right, num_taps)
+    _check_correlate(left, right, num_weights)
     left, right = _readable(left), _readable(right)
     channels_last = _layout(right).channels_last
     if _layout(left).channels_last != channels_last:
@@ -88,40 +88,40 @@ def _correlate_taps(left: Tensor, right: Tensor, num_taps: int) -> Tensor:
     n, t, c = left.shape[:3]
     parts = plan.blocks[0] if channels_last else plan.blocks[1]
     dtype = left.dtype if parts == 1 else torch.promote_types(left.dtype, torch.float32)
-    out = left.new_empty((parts, n, num_taps, t, c), dtype=dtype)
+    out = left.new_empty((parts, n, num_weights, t, c), dtype=dtype)
     if left.numel():
         from .temporal_mix_kernels import correlate_kernel
 
         with torch.cuda.device_of(left):
             correlate_kernel[plan.grid](
-                *(out, left, right, *plan.strides, n, *plan.sizes, t, num_taps),
+                *(out, left, right, *plan.strides, n, *plan.sizes, t, num_weights),
                 **plan.constants,
             )
     return out[0] if parts == 1 else out.sum(0).to(left.dtype)
 
 
-def _check_mix(frames: Tensor, taps: Tensor) -> None:
+def _check_mix(frames: Tensor, weights: Tensor) -> None:
     n, t, c = frames.shape[:3]
-    if taps.shape != (n, taps.size(1), t, c) or taps.size(1) % 2 == 0:
+    if weights.shape != (n, weights.size(1), t, c) or weights.size(1) % 2 == 0:
         raise ValueError(
-            f'mix_taps expects taps (n, k, t, c) with an odd k for frames of shape '
-            f'{tuple(frames.shape)}, got {tuple(taps.shape)}'
+            f'mix_frames expects weights (n, k, t, c) with an odd k for frames of '
+            f'shape {tuple(frames.shape)}, got {tuple(weights.shape)}'
         )
-    if taps.dtype != frames.dtype:
+    if weights.dtype != frames.dtype:
         raise TypeError(
-            f'mix_taps expects one dtype, got {frames.dtype} and {taps.dtype}'
+            f'mix_frames expects one dtype, got {frames.dtype} and {weights.dtype}'
         )
 
 
-def _check_correlate(left: Tensor, right: Tensor, num_taps: int) -> None:
-    if left.shape != right.shape or num_taps % 2 == 0:
+def _check_correlate(left: Tensor, right: Tensor, num_weights: int) -> None:
+    if left.shape != right.shape or num_weights % 2 == 0:
         raise ValueError(
-            f'correlate_taps expects two equal shapes and an odd number of taps, got '
-            f'{tuple(left.shape)}, {tuple(right.shape)} and {num_taps}'
+            f'correlate_frames expects two equal shapes and an odd number of weights, '
+            f'got {tuple(left.shape)}, {tuple(right.shape)} and {num_weights}'
         )
     if left.dtype != right.dtype:
         raise TypeError(
-            f'correlate_taps expects one dtype, got {left.dtype} and {right.dtype}'
+            f'correlate_frames expects one dtype, got {left.dtype} and {right.dtype}'
         )
 
 
@@ -139,7 +139,7 @@ class _Layout(NamedTuple):
 
 
 def _layout(frames: Tensor) -> Optional[_Layout]:
-    """Returns the layout of frames (n, t, c, h, w), or None if it is another."""
+    """Return the layout of frames (n, t, c, h, w), or None if it is another."""
     h, w = frames.shape[3:]
     stride_c, stride_h, stride_w = frames.stride()[2:]
     if h > 1 and w > 1 and stride_h != w * stride_w:
@@ -151,12 +151,12 @@ def _layout(frames: Tensor) -> Optional[_Layout]:
 
 
 def _readable(frames: Tensor) -> Tensor:
-    """Copies frames unless the kernels can read them where they are."""
+    """Copy frames unless the kernels can read them where they are."""
     return frames.contiguous() if _layout(frames) is None else frames
 
 
 def _new_like(frames: Tensor) -> Tensor:
-    """Returns new memory for as many frames, dense and in the same layout."""
+    """Return new memory for as many frames, dense and in the same layout."""
     layout = _layout(frames)
     if layout is None or not layout.channels_last:
         return frames.new_empty(frames.shape)
@@ -175,7 +175,7 @@ class _Plan(NamedTuple):
 
 
 def _plan(tensors: tuple, *, num_warps: int, load_bytes: int = 16) -> _Plan:
-    """Cuts the matrices of all frames into tiles, one for each program.
+    """Cut the matrices of all frames into tiles, one for each program.
 
     The rules follow from how GPUs read memory; nothing was tuned. Of a tile every
     thread has 16 bytes. A warp reads up to 512 bytes of a row in sequence, but only
@@ -214,7 +214,7 @@ def _plan(tensors: tuple, *, num_warps: int, load_bytes: int = 16) -> _Plan:
 
 
 def _power_of_two(size: int) -> int:
-    """Rounds up to a power of two."""
+    """Round up to a power of two."""
     return 1 << max(0, size - 1).bit_length()
 
 
@@ -226,11 +226,13 @@ def _keep_mix(ctx, inputs: tuple, output: Tensor) -> None:
 
 
 def _differentiate_mix(ctx, grad: Tensor) -> tuple:
-    frames, taps = ctx.saved_tensors
+    frames, weights = ctx.saved_tensors
     ops = torch.ops.mmtemporal
     return (
-        ops.mix_taps(grad, transpose_band(taps)) if ctx.needs_input_grad[0] else None,
-        ops.correlate_taps(grad, frames, taps.size(1))
+        ops.mix_frames(grad, transpose_band(weights))
+        if ctx.needs_input_grad[0]
+        else None,
+        ops.correlate_frames(grad, frames, weights.size(1))
         if ctx.needs_input_grad[1]
         else None,
     )
@@ -242,7 +244,7 @@ def _keep_correlate(ctx, inputs: tuple, output: Tensor) -> None:
 
 def _differentiate_correlate(ctx, grad: Tensor) -> tuple:
     left, right = ctx.saved_tensors
-    mix = torch.ops.mmtemporal.mix_taps
+    mix = torch.ops.mmtemporal.mix_frames
     return (
         mix(right, grad) if ctx.needs_input_grad[0] else None,
         mix(left, transpose_band(grad)) if ctx.needs_input_grad[1] else None,
@@ -250,15 +252,15 @@ def _differentiate_correlate(ctx, grad: Tensor) -> tuple:
     )
 
 
-def _fake_mix(frames: Tensor, taps: Tensor) -> Tensor:
-    _check_mix(frames, taps)
+def _fake_mix(frames: Tensor, weights: Tensor) -> Tensor:
+    _check_mix(frames, weights)
     return _new_like(frames)
 
 
-def _fake_correlate(left: Tensor, right: Tensor, num_taps: int) -> Tensor:
-    _check_correlate(left, right, num_taps)
+def _fake_correlate(left: Tensor, right: Tensor, num_weights: int) -> Tensor:
+    _check_correlate(left, right, num_weights)
     n, t, c = left.shape[:3]
-    return left.new_empty((n, num_taps, t, c))
+    return left.new_empty((n, num_weights, t, c))
 
 
 def _register(name: str, function, fake, setup_context, backward) -> None:
@@ -268,10 +270,10 @@ def _register(name: str, function, fake, setup_context, backward) -> None:
 
 
 if hasattr(torch.library, 'custom_op'):
-    _register('mix_taps', _mix_taps, _fake_mix, _keep_mix, _differentiate_mix)
+    _register('mix_frames', _mix_frames, _fake_mix, _keep_mix, _differentiate_mix)
     _register(
-        'correlate_taps',
-        _correlate_taps,
+        'correlate_frames',
+        _correlate_frames,
         _fake_correlate,
         _keep_correlate,
         _differentiate_correlate,

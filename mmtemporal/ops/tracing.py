@@ -9,7 +9,7 @@ except ImportError:  # torch 2.1
 
 
 def is_traced() -> bool:
-    """Tells whether what is computed now becomes a graph.
+    """Whether what is computed now becomes a graph.
 
     A compiler fuses plain forms by itself, decides by itself what to keep for the
     backward pass, and wants neither writes nor loops over the clips.

@@ -39,7 +39,7 @@ class Clip:
 def look_at(
     model: nn.Module, video: Path, class_names: Optional[list[str]] = None
 ) -> Clip:
-    """Runs a recognizer on a video and records what its temporal layers compute.
+    """Run a recognizer on a video and record what its temporal layers compute.
 
     Args:
         model: Recognizer in eval mode, with its config as ``cfg``, as
@@ -68,7 +68,7 @@ def collect(
     layers: Optional[list[str]] = None,
     stages: Optional[int] = None,
 ) -> dict[str, list[np.ndarray]]:
-    """Gathers a recorded value: label of the layer -> an array for each clip.
+    """Gather a recorded value: label of the layer -> an array for each clip.
 
     Args:
         clips: The clips, seen by the same model.
@@ -90,7 +90,7 @@ def recorded_by(clips: list[Clip], *values: str) -> str:
 
 
 def _read(model: nn.Module, video: Path) -> tuple[dict, Tensor, int]:
-    """Returns the input, the frames in it and the number of views."""
+    """Return the input, the frames in it and the number of views."""
     data = read_video(model.cfg, video)
     (inputs,) = data['inputs']
     rows = _rows_of_a_view(model, inputs)
@@ -108,12 +108,12 @@ def _rows_of_a_view(model: nn.Module, inputs: Tensor) -> int:
 
 
 def _window(model: nn.Module) -> int:
-    """Returns the number of frames of a segment."""
+    """Return the number of frames of a segment."""
     return getattr(model.backbone, 'frames_per_segment', 1)
 
 
 def _frames(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Returns the frames (t, h, w, 3) in one view of an input."""
+    """Return the frames (t, h, w, 3) in one view of an input."""
     middle = _window(model) // 2
     if isinstance(model, Recognizer3D):
         frames = inputs[0].transpose(0, 1)  # (1, 3, t, h, w)

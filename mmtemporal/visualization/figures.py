@@ -35,7 +35,7 @@ FORMATS = ('png', 'pdf')
 def draw_figures(
     clips: list[Clip], layers: Optional[Sequence[str]] = None
 ) -> dict[str, Figure]:
-    """Draws what the temporal layers of a network computed for some clips.
+    """Draw what the temporal layers of a network computed for some clips.
 
     Args:
         clips: The clips, seen by the same model.
@@ -63,7 +63,7 @@ def _check(records: list[Record], layers: Sequence[str]) -> None:
 def draw_cam(
     model: nn.Module, clips: list[Clip], layer: Optional[str] = None
 ) -> Figure:
-    """Draws Grad-CAM at a layer, by default the last with maps.
+    """Draw Grad-CAM at a layer, by default the last with maps.
 
     Raises:
         ValueError: The layer gives no maps.
@@ -75,7 +75,7 @@ def draw_cam(
 def save_figures(
     figures: dict[str, Figure], folder: Path, overwrite: bool = False
 ) -> list[Path]:
-    """Writes figures as PNG and PDF.
+    """Write figures as PNG and PDF.
 
     Raises:
         ValueError: A file is there already; nothing is written then.

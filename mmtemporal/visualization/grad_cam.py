@@ -16,7 +16,7 @@ from .style import SEQUENTIAL, frame_size, new_figure, row_label, show_strip
 
 
 def default_layer(model: nn.Module) -> str:
-    """Returns the name of what gives the last maps of a recognizer.
+    """Return the name of what gives the last maps of a recognizer.
 
     That is the backbone, but for TAdaConvNeXt, which pools them. In a ResNet it is
     the output of the last block's ReLU, where MMAction2's tool looks.
@@ -26,7 +26,7 @@ def default_layer(model: nn.Module) -> str:
 
 
 def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
-    """Computes Grad-CAM of the highest score of a clip.
+    """Compute Grad-CAM of the highest score of a clip.
 
     ``mmaction.utils.GradCAM`` gives the same, where it works: it asks for features
     in the layout of the input, which neither TDN's windows nor 2-D networks in
@@ -82,14 +82,14 @@ def _find(model: nn.Module, layer: str) -> nn.Module:
 
 
 def enlarge(heat: Tensor, t: int, h: int, w: int) -> Tensor:
-    """Scales a map to the size of the frames and to values from 0 to 1."""
+    """Scale a map to the size of the frames and to values from 0 to 1."""
     heat = F.interpolate(heat[None, None], (t, h, w), mode='trilinear')[0, 0]
     heat = heat - heat.min()
     return heat / heat.max().clamp_min(1e-20)
 
 
 def draw_grad_cam(model: nn.Module, clips: list[Clip], layer: str) -> Figure:
-    """Draws the frames of every clip, and the heat over them."""
+    """Draw the frames of every clip, and the heat over them."""
     t, height, width = clips[0].frames.shape[:3]
     size = frame_size(t)
     figure = new_figure(

@@ -21,7 +21,7 @@ MAX_GROUPS = 8
 
 
 def draw_mixing(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
-    """Draws the matrices, a layer a column.
+    """Draw the matrices, a layer a column.
 
     Rows are the groups of channels that move together, as means over the clips; or,
     where every channel has its own matrix, the clips, as means over the channels.
@@ -59,7 +59,7 @@ def draw_mixing(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figu
 
 
 def _arrange(found: dict[str, list[np.ndarray]], titles: list[str]) -> tuple:
-    """Returns names of rows, columns of matrices, and what these are means of."""
+    """Return names of rows, columns of matrices, and what these are means of."""
     if max(len(values[0]) for values in found.values()) <= MAX_GROUPS:
         columns = [np.mean(values, 0) for values in found.values()]
         rows = [f'group {i + 1}' for i in range(len(columns[0]))]

@@ -31,7 +31,7 @@ class Record:
     def keep(self, name: str, value: Tensor) -> None:
         """Keep the first value of a name.
 
-        Layers whose activations are computed again run once more in the backward pass.
+        Layers with activation checkpointing run again in the backward pass.
         """
         self.values.setdefault(name, value.detach())
 
@@ -94,7 +94,7 @@ def _join(first: Optional[Callable], second: Callable) -> Callable:
 
 
 def _label(records: list[Record]) -> None:
-    """Shortens the names, for each kind, to what differs."""
+    """Shorten the names, for each kind, to what differs."""
     for kind in {entry.kind for entry in records}:
         same = [entry for entry in records if entry.kind == kind]
         names = [entry.name.split('.') for entry in same]
@@ -132,10 +132,10 @@ def find(
 
 
 def _stage(label: str) -> str:
-    """Returns what is in front of the number of the block."""
+    """Return what is in front of the number of the block."""
     return re.sub(r'\.?\d+(\.[^.\d][^.]*)*$', '', label)
 
 
 def is_part(name: str, of: str) -> bool:
-    """Tells whether a module has a name or is inside one that has, in any network."""
+    """Whether a module has a name or is inside one that has, in any network."""
     return f'.{of}.' in f'.{name}.'

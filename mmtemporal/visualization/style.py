@@ -22,7 +22,7 @@ ROW = 2.0
 
 
 def style() -> AbstractContextManager:
-    """Sets sizes and lines of what is drawn within the context."""
+    """Set sizes and lines of what is drawn within the context."""
     return rc_context(
         {
             'font.size': 9,
@@ -40,14 +40,14 @@ def style() -> AbstractContextManager:
 
 
 def new_figure(title: str, width: float, height: float) -> Figure:
-    """Makes a figure that no window belongs to."""
+    """Make a figure that no window belongs to."""
     figure = Figure((width, height), layout='compressed')
     figure.suptitle(title)
     return figure
 
 
 def show_strip(axis: Axes, frames: np.ndarray, **kwargs) -> ScalarMappable:
-    """Draws frames or maps (t, h, w, ...) in a row, frame i at the place i.
+    """Draw frames or maps (t, h, w, ...) in a row, frame i at the place i.
 
     Args:
         axis: Where.
@@ -67,7 +67,7 @@ def show_strip(axis: Axes, frames: np.ndarray, **kwargs) -> ScalarMappable:
 def show_matrix(
     axis: Axes, matrix: np.ndarray, norm: Normalize, cmap: str
 ) -> ScalarMappable:
-    """Draws a matrix whose columns are frames, counted from one."""
+    """Draw a matrix whose columns are frames, counted from one."""
     rows, columns = matrix.shape
     extent = (0.5, columns + 0.5, rows + 0.5, 0.5)
     image = axis.imshow(matrix, norm=norm, cmap=cmap, extent=extent, aspect='auto')
@@ -78,30 +78,30 @@ def show_matrix(
 
 
 def frame_size(t: int) -> float:
-    """Returns the width of a frame in inches, smaller from 17 frames on."""
+    """Return the width of a frame in inches, smaller from 17 frames on."""
     return 0.85 * min(1, 16 / t)
 
 
 def align(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Stacks rows of frames; those of layers that see fewer frames are stretched."""
+    """Stack rows of frames; those of layers that see fewer frames are stretched."""
     t = max(map(len, rows))
     return np.array([row[np.arange(t) * len(row) // t] for row in rows])
 
 
 def frame_ticks(t: int, most: int = 16) -> list[int]:
-    """Returns the numbers of frames to be written: all, or every second, ..."""
+    """Return the numbers of frames to be written: all, or every second, ..."""
     return [*range(1, t + 1, -(-t // most))]
 
 
 def row_label(axis: Axes, text: str) -> None:
-    """Writes what a row shows to the left of it."""
+    """Write what a row shows to the left of it."""
     axis.set_ylabel(text, rotation=0, ha='right', va='center')
 
 
 def around(
     neutral: float, values: Sequence[np.ndarray], share: float = 100
 ) -> Normalize:
-    """Returns a scale with a neutral value in its middle.
+    """Return a scale with a neutral value in its middle.
 
     Args:
         neutral: That value.
@@ -114,12 +114,12 @@ def around(
 
 
 def from_zero(values: Sequence[np.ndarray]) -> Normalize:
-    """Returns a scale from zero to the greatest value."""
+    """Return a scale from zero to the greatest value."""
     return Normalize(0, max(LEAST, *(float(value.max()) for value in values)))
 
 
 def violins(axis: Axes, data: Sequence[np.ndarray], places: Sequence[int]) -> None:
-    """Draws distributions, with their least, median and greatest value."""
+    """Draw distributions, with their least, median and greatest value."""
     parts = axis.violinplot(data, places, widths=0.8, showmedians=True)
     for body in parts['bodies']:
         body.set(facecolor=COLOURS[0], alpha=0.35)

@@ -29,7 +29,7 @@ MAX_CHANNELS = 128
 def draw_calibrations(
     clips: list[Clip], layers: Optional[list[str]]
 ) -> Optional[Figure]:
-    """Draws mean and spread of all calibrations, by layer and frame."""
+    """Draw mean and spread of all calibrations, by layer and frame."""
     found = collect(clips, 'calibration', layers)
     if not found:
         return None
@@ -62,7 +62,7 @@ def draw_calibrations(
 
 
 def draw_channels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
-    """Draws the calibrations of single channels over the frames."""
+    """Draw the calibrations of single channels over the frames."""
     found = collect(clips, 'calibration', layers, stages=2)
     if not found:
         return None

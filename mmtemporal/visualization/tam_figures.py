@@ -27,7 +27,7 @@ STAGES = 2
 
 
 def draw_kernels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
-    """Draws the kernels of all channels, a layer a row and a clip a column."""
+    """Draw the kernels of all channels, a layer a row and a clip a column."""
     kernels = collect(clips, 'kernel', layers, STAGES)
     if not kernels:
         return None
@@ -55,7 +55,7 @@ def draw_kernels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Fig
 
 
 def draw_importance(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
-    """Draws the importances of all channels under the frames that they weight."""
+    """Draw the importances of all channels under the frames that they weight."""
     maps = collect(clips, 'importance', layers, STAGES)
     if not maps:
         return None
@@ -90,30 +90,30 @@ def draw_importance(clips: list[Clip], layers: Optional[list[str]]) -> Optional[
 
 
 def draw_histograms(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
-    """Draws the frames of every clip beside the histograms of its kernels."""
+    """Draw the frames of every clip beside the histograms of its kernels."""
     kernels = collect(clips, 'kernel', layers, STAGES)
     if not kernels:
         return None
     label, values = next(iter(kernels.items()))
     t, height, width = clips[0].frames.shape[:3]
-    size, num_taps = frame_size(t), len(values[0])
+    size, kernel_size = frame_size(t), len(values[0])
     figure = new_figure(
         f'{recorded_by(clips, "kernel")}: frames, and the kernels of {label} '
         '(lines: medians)',
-        size * t + 1.5 * num_taps,
+        size * t + 1.5 * kernel_size,
         max(height / width * size, 1.1) * len(clips) + 1,
     )
     axes = figure.subplots(
         len(clips),
-        1 + num_taps,
+        1 + kernel_size,
         squeeze=False,
-        width_ratios=[size * t, *[1.5] * num_taps],
+        width_ratios=[size * t, *[1.5] * kernel_size],
     )
     bins = np.histogram_bin_edges(values, 30)
     for row, clip, kernel in zip(axes, clips, values):
         show_strip(row[0], clip.frames.numpy())
         row[0].set_title(clip.title, loc='left')
-        for axis, weights, colour in zip(row[1:], kernel, COLOURS * num_taps):
+        for axis, weights, colour in zip(row[1:], kernel, COLOURS * kernel_size):
             axis.hist(weights, bins, color=colour)
             axis.axvline(np.median(weights), color='black', linewidth=1)
     top = max(axis.get_ylim()[1] for axis in axes[:, 1:].flat)

@@ -30,7 +30,7 @@ from .style import (
 def draw_differences(
     clips: list[Clip], layers: Optional[list[str]]
 ) -> Optional[Figure]:
-    """Draws for every clip its frames, what moves in them, and the gates over them."""
+    """Draw for every clip its frames, what moves in them, and the gates over them."""
     differences = collect(clips, 'difference')
     # (t, h, w) of each clip: mean over a window's differences and colours
     changes = [np.abs(d).mean((1, 2)) for d in next(iter(differences.values()), [])]
@@ -78,7 +78,7 @@ def _show_gates(
 
 
 def draw_gates(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
-    """Draws the mean gate of all layers and frames, a clip a column."""
+    """Draw the mean gate of all layers and frames, a clip a column."""
     gates = collect(clips, 'gate', layers)
     if not gates:
         return None

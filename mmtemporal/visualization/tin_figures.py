@@ -24,7 +24,7 @@ from .style import (
 def draw_interlacing(
     clips: list[Clip], layers: Optional[list[str]]
 ) -> Optional[Figure]:
-    """Draws offsets and weights of all layers, as means over the clips."""
+    """Draw offsets and weights of all layers, as means over the clips."""
     offsets = collect(clips, 'offset', layers)
     if not offsets:
         return None

@@ -1,5 +1,5 @@
 """Checkpoints are whole, and what they replace is kept as it was. That kills leave
-them so is in ``tests/test_bad_days``."""
+them so is in ``tests/test_robustness``."""
 
 import os
 import stat

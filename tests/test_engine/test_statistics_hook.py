@@ -188,15 +188,14 @@ def test_every_backbone_has_finite_statistics(name, tags):
     assert torch.tensor([*scalars.values()]).isfinite().all()
 
 
-def test_wider_kernels_name_all_taps():
+def test_wider_kernels_name_all_weights():
     layer = TAM(C, 8, adaptive_kernel_size=5)
     with torch.no_grad(), record(nn.ModuleDict(dict(tam=layer))) as records:
         layer.eval()(torch.randn(8, C, 2, 2))
     scalars = summarise(records)
-    taps = ('past2', 'past1', 'present', 'future1', 'future2')
-    assert sum(scalars[f'temporal/tam/kernel_{tap}'] for tap in taps) == pytest.approx(
-        1
-    )
+    names = ('past2', 'past1', 'present', 'future1', 'future2')
+    values = [scalars[f'temporal/tam/kernel_{name}'] for name in names]
+    assert sum(values) == pytest.approx(1)
 
 
 def test_networks_without_such_layers_are_refused(tmp_path):

@@ -73,7 +73,7 @@ def test_frame_counts_sizes_and_independent_clips(name, t, n, size):
     torch.testing.assert_close(alone, before[:1])
 
 
-@pytest.mark.parametrize('name', [n for n in BACKBONES if CASES[n].is_3d])
+@pytest.mark.parametrize('name', [n for n in BACKBONES if CASES[n].takes_clips])
 def test_clips_are_equal_to_frames(name):
     backbone = build(name).backbone.eval().double()
     x = torch.randn(2, 3, T, 32, 32, dtype=torch.float64)
@@ -147,7 +147,7 @@ def test_state_dict_round_trip(name):
 
 
 # MMAction2's networks move their batch norms once more when they recompute.
-@pytest.mark.parametrize('name', [n for n in BACKBONES if not CASES[n].host])
+@pytest.mark.parametrize('name', [n for n in BACKBONES if not CASES[n].wrapped])
 def test_recomputed_activations_change_nothing(name):
     kept, recomputed = build(name).double(), build(name, with_cp=True).double()
     recomputed.load_state_dict(kept.state_dict(), strict=True)

@@ -50,7 +50,7 @@ def test_norm_eval(resnet):
     backbone = build(resnet, norm_eval=True).backbone.train()
     host, temporal = norms_of(backbone)
     assert not any(norm.training for norm in host)
-    assert all(norm.training == CASES[resnet].spares for norm in temporal)
+    assert all(norm.training == CASES[resnet].keeps_norms for norm in temporal)
     assert all(p.requires_grad for p in backbone.parameters())
 
 
@@ -61,7 +61,7 @@ def test_partial_bn_freezes_all_but_the_first(resnet):
     assert host[0].training and host[0].weight.requires_grad
     for norm in host[1:]:
         assert not norm.training and not norm.weight.requires_grad
-    assert all(norm.training == CASES[resnet].spares for norm in temporal)
+    assert all(norm.training == CASES[resnet].keeps_norms for norm in temporal)
     assert all(norm.weight.requires_grad for norm in temporal)
 
 

@@ -58,7 +58,7 @@ def test_export_with_any_number_of_clips(name):
     half = temporal_stages(name, 2, 3) if name in RESNETS else {}
     backbone = build(name, **half).backbone.eval()
     n = torch.export.Dim('n', min=1, max=64)
-    per_clip = T * CASES[name].frames
+    per_clip = T * CASES[name].window
     exported = torch.export.export(
         backbone, (frames(name, 2),), dynamic_shapes=({0: per_clip * n},)
     ).module()

@@ -25,8 +25,8 @@ def test_wrong_number_of_frames_names_the_keys(name):
     with pytest.raises(
         ValueError, match=r'num_segments=8.*; set .*(num_clips|clip_len)'
     ):
-        model.backbone(torch.randn(12, 3, case.size, case.size))
-    if case.is_3d:
+        model.backbone(torch.randn(12, 3, case.min_size, case.min_size))
+    if case.takes_clips:
         with pytest.raises(ValueError, match='12 frames.*num_segments=8; set clip_len'):
             model.backbone(torch.randn(1, 3, 12, 32, 32))
     else:
@@ -37,7 +37,7 @@ def test_wrong_number_of_frames_names_the_keys(name):
 def test_bad_arguments_name_the_keys(resnet):
     with pytest.raises(ValueError, match=r'backbone.depth=20 is none of \[18, 34'):
         build(resnet, depth=20)
-    argument = CASES[resnet].stages[0]
+    argument = CASES[resnet].stage_options[0]
     with pytest.raises(ValueError, match=f'backbone.{argument} names a stage'):
         build(resnet, **temporal_stages(resnet, 3, 4))
     with pytest.raises(ValueError, match='backbone.frozen_stages names a stage'):

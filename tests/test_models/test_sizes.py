@@ -73,7 +73,7 @@ def count(model, *shape):
     mixing = []
 
     def note(module, _, output):
-        # Three taps for every value, and TAM's importance.
+        # Three weights for every value, and TAM's importance.
         products = 4 if isinstance(module, TAM) else 3
         mixing.append(products * output.numel())
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch.autograd import gradcheck, gradgradcheck
 
 from mmtemporal.ops import temporal_mix
-from mmtemporal.ops.temporal_mix import mix_taps_reference
+from mmtemporal.ops.temporal_mix import mix_reference
 
 ops = torch.ops.mmtemporal
 
@@ -34,14 +34,14 @@ def make_frames(n, t, c, h, w, layout='contiguous', dtype=torch.float64, device=
     return x.unflatten(0, (n, t))
 
 
-def make_taps(n, k, t, c, dtype=torch.float64, device='cpu'):
+def make_weights(n, k, t, c, dtype=torch.float64, device='cpu'):
     return torch.randn(n, k, t, c, device=device).to(dtype)
 
 
-def correlate_reference(left, right, num_taps):
+def correlate_reference(left, right, num_weights):
     t = left.size(1)
-    padded = F.pad(right, (0, 0) * 3 + (num_taps // 2, num_taps // 2))
-    products = [(left * padded[:, k : k + t]).sum((-2, -1)) for k in range(num_taps)]
+    padded = F.pad(right, (0, 0) * 3 + (num_weights // 2, num_weights // 2))
+    products = [(left * padded[:, k : k + t]).sum((-2, -1)) for k in range(num_weights)]
     return torch.stack(products, 1)
 
 
@@ -77,13 +77,13 @@ def compare(size, layout, dtype, device='cpu'):
     n, t, c, h, w, k = size
     frames = make_frames(n, t, c, h, w, layout, dtype, device)
     other = make_frames(n, t, c, h, w, 'contiguous', dtype, device)
-    taps = make_taps(n, k, t, c, dtype, device)
+    weights = make_weights(n, k, t, c, dtype, device)
 
-    mixed = ops.mix_taps(frames, taps)
-    assert_close(mixed, mix_taps_reference(frames.double(), taps.double()), dtype)
+    mixed = ops.mix_frames(frames, weights)
+    assert_close(mixed, mix_reference(frames.double(), weights.double()), dtype)
     for left, right in ((frames.flip(1), frames), (other, frames)):
         expected = correlate_reference(left.double(), right.double(), k)
-        assert_close(ops.correlate_taps(left, right, k), expected, dtype)
+        assert_close(ops.correlate_frames(left, right, k), expected, dtype)
 
     mixed = mixed.flatten(0, 1)
     if 'channels_last' in layout:
@@ -107,13 +107,13 @@ def test_dtypes(size, dtype, layout):
 
 @pytest.mark.parametrize('layout', ['contiguous', 'channels_last'])
 @pytest.mark.parametrize('shape', [(1, 3, 1, 1), (1, 3, 8, 4), (2, 3, 1, 4)])
-def test_expanded_taps(shape, layout):
+def test_expanded_weights(shape, layout):
     frames = make_frames(2, 8, 4, 3, 3, layout)
-    taps = make_taps(*shape).expand(2, 3, 8, 4)
-    mixed = ops.mix_taps(frames, taps)
-    assert_close(mixed, mix_taps_reference(frames, taps), torch.float64)
-    by_channel = taps.transpose(2, 3).contiguous().transpose(2, 3)
-    torch.testing.assert_close(ops.mix_taps(frames, by_channel), mixed)
+    weights = make_weights(*shape).expand(2, 3, 8, 4)
+    mixed = ops.mix_frames(frames, weights)
+    assert_close(mixed, mix_reference(frames, weights), torch.float64)
+    by_channel = weights.transpose(2, 3).contiguous().transpose(2, 3)
+    torch.testing.assert_close(ops.mix_frames(frames, by_channel), mixed)
 
 
 def test_expanded_gradients():
@@ -121,13 +121,13 @@ def test_expanded_gradients():
     frames = make_frames(1, 4, 3, 2, 2)
     ones = torch.ones((), dtype=frames.dtype).expand(frames.shape)
     expected = correlate_reference(ones, frames, 3)
-    assert_close(ops.correlate_taps(ones, frames, 3), expected, torch.float64)
+    assert_close(ops.correlate_frames(ones, frames, 3), expected, torch.float64)
 
 
 def test_frames_outside_a_band_do_not_matter():
     frames = make_frames(1, 8, 2, 2, 2)
     frames[:, 5] = float('nan')
-    mixed = ops.mix_taps(frames, make_taps(1, 3, 8, 2))
+    mixed = ops.mix_frames(frames, make_weights(1, 3, 8, 2))
     spoilt = mixed.isnan().flatten(2).any(2).squeeze(0)
     assert spoilt.tolist() == [False] * 4 + [True] * 3 + [False]
 
@@ -142,30 +142,30 @@ def test_distances_beyond_32_bits(far):
         pytest.skip('4 GiB of address space are not to be had')
     frames = memory.as_strided((2, 2, 2, 2, 2), (*strides.values(), 2, 1))
     frames.copy_(torch.randn(frames.shape))
-    taps = make_taps(2, 3, 2, 2, torch.float16)
-    expected = mix_taps_reference(frames.double(), taps.double())
-    assert_close(ops.mix_taps(frames, taps), expected, torch.float16)
+    weights = make_weights(2, 3, 2, 2, torch.float16)
+    expected = mix_reference(frames.double(), weights.double())
+    assert_close(ops.mix_frames(frames, weights), expected, torch.float16)
     expected = correlate_reference(frames.double(), frames.double(), 3)
-    assert_close(ops.correlate_taps(frames, frames, 3), expected, torch.float16)
+    assert_close(ops.correlate_frames(frames, frames, 3), expected, torch.float16)
 
 
 @pytest.mark.parametrize('shape', [(0, 4, 2, 3, 3), (2, 4, 2, 0, 3)])
 def test_nothing_to_mix(shape):
     frames = torch.zeros(shape)
-    taps = make_taps(shape[0], 3, 4, 2, torch.float32)
-    assert ops.mix_taps(frames, taps).shape == shape
-    products = ops.correlate_taps(frames, frames, 3)
-    torch.testing.assert_close(products, torch.zeros_like(taps))
+    weights = make_weights(shape[0], 3, 4, 2, torch.float32)
+    assert ops.mix_frames(frames, weights).shape == shape
+    products = ops.correlate_frames(frames, frames, 3)
+    torch.testing.assert_close(products, torch.zeros_like(weights))
 
 
 @pytest.mark.parametrize('layout', ['contiguous', 'channels_last'])
 def test_derivatives(layout):
     frames = make_frames(1, 3, 2, 1, 2, layout).requires_grad_()
     other = make_frames(1, 3, 2, 1, 2).requires_grad_()
-    taps = make_taps(1, 3, 3, 2).requires_grad_()
+    weights = make_weights(1, 3, 3, 2).requires_grad_()
     for op, inputs in (
-        (ops.mix_taps, (frames, taps)),
-        (ops.correlate_taps, (frames, other, 3)),
+        (ops.mix_frames, (frames, weights)),
+        (ops.correlate_frames, (frames, other, 3)),
     ):
         # In random directions: along every axis they take minutes.
         assert gradcheck(op, inputs, fast_mode=True)
@@ -176,24 +176,24 @@ def test_derivatives(layout):
 def test_registration(layout):
     frames = make_frames(2, 4, 3, 2, 2, layout)
     other = make_frames(2, 4, 3, 2, 2)
-    taps = make_taps(1, 3, 1, 3).expand(2, 3, 4, 3)
+    weights = make_weights(1, 3, 1, 3).expand(2, 3, 4, 3)
     for grad in (False, True):
-        args = frames.detach().requires_grad_(grad), taps.requires_grad_(grad)
-        torch.library.opcheck(ops.mix_taps.default, args)
+        args = frames.detach().requires_grad_(grad), weights.requires_grad_(grad)
+        torch.library.opcheck(ops.mix_frames.default, args)
         args = frames.detach().requires_grad_(grad), other.requires_grad_(grad), 3
-        torch.library.opcheck(ops.correlate_taps.default, args)
+        torch.library.opcheck(ops.correlate_frames.default, args)
 
 
 @pytest.mark.parametrize('backend', ['eager', 'aot_eager'])
 def test_in_compiled_functions(backend):
-    def loss(frames, taps):
-        return ops.mix_taps(frames.relu(), taps).square().sum()
+    def loss(frames, weights):
+        return ops.mix_frames(frames.relu(), weights).square().sum()
 
     frames = make_frames(2, 4, 3, 2, 2).requires_grad_()
-    taps = make_taps(2, 3, 4, 3).requires_grad_()
+    weights = make_weights(2, 3, 4, 3).requires_grad_()
     compiled = torch.compile(loss, backend=backend, fullgraph=True)
-    expected = torch.autograd.grad(loss(frames, taps), (frames, taps))
-    actual = torch.autograd.grad(compiled(frames, taps), (frames, taps))
+    expected = torch.autograd.grad(loss(frames, weights), (frames, weights))
+    actual = torch.autograd.grad(compiled(frames, weights), (frames, weights))
     torch.testing.assert_close(actual, expected)
 
 
@@ -202,19 +202,19 @@ def test_temporal_mix_uses_them(num_channels, monkeypatch):
     """The public function, with the interpreter in the place of a GPU."""
     module = sys.modules['mmtemporal.ops.temporal_mix']
     x = make_frames(2, 4, 4, 3, 2, 'channels_last').flatten(0, 1).requires_grad_()
-    taps = make_taps(2, 3, 4, 2).requires_grad_()
+    weights = make_weights(2, 3, 4, 2).requires_grad_()
 
-    def mix(x, taps):
-        return temporal_mix(x, 4, taps, num_channels)
+    def mix(x, weights):
+        return temporal_mix(x, 4, weights, num_channels)
 
-    expected = mix(x, taps)
+    expected = mix(x, weights)
     upstream = torch.randn_like(expected)
-    gradients = torch.autograd.grad(expected, (x, taps), upstream)
+    gradients = torch.autograd.grad(expected, (x, weights), upstream)
     asked = []
     monkeypatch.setattr(module, 'has_kernels', lambda x: asked.append(x) or True)
-    actual = mix(x, taps)
+    actual = mix(x, weights)
     torch.testing.assert_close(actual, expected)
-    actual = torch.autograd.grad(actual, (x, taps), upstream)
+    actual = torch.autograd.grad(actual, (x, weights), upstream)
     torch.testing.assert_close(actual, gradients)
     assert len(asked) == 3
-    assert gradgradcheck(mix, (x, taps), fast_mode=True)
+    assert gradgradcheck(mix, (x, weights), fast_mode=True)

@@ -5,7 +5,7 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from mmtemporal.ops import temporal_mix
-from mmtemporal.ops.temporal_mix import mix_taps_reference
+from mmtemporal.ops.temporal_mix import mix_reference
 
 LAYOUTS = ('contiguous', 'channels_last', 'channel_slice')
 
@@ -34,15 +34,15 @@ def mix_with_loops(x, t, matrix):
     return mixed.reshape(x.shape)
 
 
-def taps_to_matrix(taps):
-    """Writes taps (n, k, t, c) into the matrix (n, c, t, t) that they stand for."""
-    n, k, t, c = taps.shape
-    matrix = torch.zeros(n, c, t, t, dtype=taps.dtype)
+def weights_to_matrix(weights):
+    """Writes weights (n, k, t, c) into the matrix (n, c, t, t) that they stand for."""
+    n, k, t, c = weights.shape
+    matrix = torch.zeros(n, c, t, t, dtype=weights.dtype)
     for out in range(t):
         for i in range(k):
             source = out + i - k // 2
             if 0 <= source < t:
-                matrix[:, :, out, source] = taps[:, i, out]
+                matrix[:, :, out, source] = weights[:, i, out]
     return matrix
 
 
@@ -57,59 +57,59 @@ def taps_to_matrix(taps):
         (2, 1, 3, 2, 3, 3),
     ],
 )
-def test_taps_equal_the_definition(n, t, c, h, w, k, layout):
+def test_weights_equal_the_definition(n, t, c, h, w, k, layout):
     x = make_frames(n, t, c, h, w, layout)
-    taps = torch.randn(n, k, t, c, dtype=x.dtype)
-    mixed = temporal_mix(x, t, taps)
-    torch.testing.assert_close(mixed, mix_with_loops(x, t, taps_to_matrix(taps)))
+    weights = torch.randn(n, k, t, c, dtype=x.dtype)
+    mixed = temporal_mix(x, t, weights)
+    torch.testing.assert_close(mixed, mix_with_loops(x, t, weights_to_matrix(weights)))
 
 
 @pytest.mark.parametrize('shape', [(1, 3, 1, 1), (1, 3, 8, 4), (2, 3, 1, 4)])
-def test_taps_of_size_one_stand_for_all(shape):
+def test_weights_of_size_one_stand_for_all(shape):
     x = make_frames(2, 8, 4, 3, 3)
-    taps = torch.randn(shape, dtype=x.dtype)
-    full = taps.expand(2, 3, 8, 4)
-    expected = mix_with_loops(x, 8, taps_to_matrix(full))
-    torch.testing.assert_close(temporal_mix(x, 8, taps), expected)
+    weights = torch.randn(shape, dtype=x.dtype)
+    full = weights.expand(2, 3, 8, 4)
+    expected = mix_with_loops(x, 8, weights_to_matrix(full))
+    torch.testing.assert_close(temporal_mix(x, 8, weights), expected)
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 @pytest.mark.parametrize(('n', 'groups', 'k'), [(1, 4, 5), (2, 8, 9), (1, 2, 3)])
-def test_taps_of_groups_equal_the_definition(n, groups, k, layout):
+def test_weights_of_groups_equal_the_definition(n, groups, k, layout):
     t, c = 5, 8
     x = make_frames(2, t, c, 3, 2, layout)
-    taps = torch.randn(n, k, t, groups, dtype=x.dtype)
-    full = taps.expand(2, -1, -1, -1).repeat_interleave(c // groups, 3)
-    expected = mix_with_loops(x, t, taps_to_matrix(full))
-    torch.testing.assert_close(temporal_mix(x, t, taps), expected)
+    weights = torch.randn(n, k, t, groups, dtype=x.dtype)
+    full = weights.expand(2, -1, -1, -1).repeat_interleave(c // groups, 3)
+    expected = mix_with_loops(x, t, weights_to_matrix(full))
+    torch.testing.assert_close(temporal_mix(x, t, weights), expected)
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 @pytest.mark.parametrize(('h', 'w'), [(2, 3), (5, 7)])
 def test_channels_behind_the_mixed_ones_stay(h, w, layout):
     x = make_frames(2, 4, 6, h, w, layout).requires_grad_()
-    taps = torch.randn(2, 3, 4, 2, dtype=x.dtype, requires_grad=True)
+    weights = torch.randn(2, 3, 4, 2, dtype=x.dtype, requires_grad=True)
 
-    def mix(x, taps):
-        return temporal_mix(x, 4, taps, num_channels=4)
+    def mix(x, weights):
+        return temporal_mix(x, 4, weights, num_channels=4)
 
-    mixed = mix(x, taps)
-    torch.testing.assert_close(mixed[:, :4], temporal_mix(x[:, :4], 4, taps))
+    mixed = mix(x, weights)
+    torch.testing.assert_close(mixed[:, :4], temporal_mix(x[:, :4], 4, weights))
     assert torch.equal(mixed[:, 4:], x[:, 4:])
     assert mixed.is_contiguous(
         memory_format=torch.channels_last
         if layout == 'channels_last'
         else torch.contiguous_format
     )
-    plain = mix_taps_reference(x.unflatten(0, (2, 4)), taps.repeat_interleave(2, 3))
+    plain = mix_reference(x.unflatten(0, (2, 4)), weights.repeat_interleave(2, 3))
     torch.testing.assert_close(mixed, plain.flatten(0, 1))
-    assert gradcheck(mix, (x, taps))
-    assert gradgradcheck(mix, (x, taps), fast_mode=True)
+    assert gradcheck(mix, (x, weights))
+    assert gradgradcheck(mix, (x, weights), fast_mode=True)
 
 
 # Of every clip and channel; of all clips and frames; of groups of channels.
 FORMS = {
-    'taps': lambda n, t, c: (n, 3, t, c),
+    'channels': lambda n, t, c: (n, 3, t, c),
     'shared': lambda n, t, c: (1, 3, 1, c),
     'groups': lambda n, t, c: (n, 5, t, c // 2),
 }
@@ -121,13 +121,13 @@ FORMS = {
 @pytest.mark.parametrize(('n', 'h', 'w'), [(2, 2, 3), (1, 5, 7)])
 def test_first_and_second_derivatives(n, h, w, form, layout):
     x = make_frames(n, 4, 4, h, w, layout).requires_grad_()
-    taps = torch.randn(FORMS[form](n, 4, 4), dtype=x.dtype, requires_grad=True)
+    weights = torch.randn(FORMS[form](n, 4, 4), dtype=x.dtype, requires_grad=True)
 
-    def mix(x, taps):
-        return temporal_mix(x, 4, taps)
+    def mix(x, weights):
+        return temporal_mix(x, 4, weights)
 
-    assert gradcheck(mix, (x, taps))
-    assert gradgradcheck(mix, (x, taps))
+    assert gradcheck(mix, (x, weights))
+    assert gradgradcheck(mix, (x, weights))
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
@@ -135,11 +135,11 @@ def test_first_and_second_derivatives(n, h, w, form, layout):
 @pytest.mark.parametrize('form', FORMS)
 def test_keeps_dtype_and_memory_format(form, dtype, layout):
     x = make_frames(2, 4, 8, 6, 6, layout, dtype)
-    taps = torch.rand(FORMS[form](2, 4, 8))
+    weights = torch.rand(FORMS[form](2, 4, 8))
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        mixed = temporal_mix(x, 4, taps)
+        mixed = temporal_mix(x, 4, weights)
     assert mixed.dtype == dtype
-    expected = temporal_mix(x.double(), 4, taps.double())
+    expected = temporal_mix(x.double(), 4, weights.double())
     tolerance = 4 * torch.finfo(dtype).eps * expected.abs().max()
     torch.testing.assert_close(mixed.double(), expected, rtol=0, atol=tolerance.item())
     if layout == 'channels_last':
@@ -151,12 +151,12 @@ def test_keeps_dtype_and_memory_format(form, dtype, layout):
 @pytest.mark.parametrize('form', FORMS)
 def test_keeps_nothing_of_the_size_of_its_input_but_it(form):
     x = make_frames(2, 4, 8, 9, 9).requires_grad_()
-    taps = torch.rand(FORMS[form](2, 4, 8), dtype=x.dtype, requires_grad=True)
+    weights = torch.rand(FORMS[form](2, 4, 8), dtype=x.dtype, requires_grad=True)
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(
         lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor
     ):
-        temporal_mix(x, 4, taps)
+        temporal_mix(x, 4, weights)
     storages = [tensor.untyped_storage() for tensor in kept]
     large = {s.data_ptr() for s in storages if s.nbytes() >= x.nbytes}
     assert large == {x.untyped_storage().data_ptr()}
@@ -164,16 +164,16 @@ def test_keeps_nothing_of_the_size_of_its_input_but_it(form):
 
 def test_the_traced_form_equals_the_fast_one():
     x = make_frames(2, 8, 4, 3, 3)
-    taps = torch.randn(2, 5, 8, 4, dtype=x.dtype)
-    plain = mix_taps_reference(x.unflatten(0, (2, 8)), taps).flatten(0, 1)
-    torch.testing.assert_close(temporal_mix(x, 8, taps), plain)
+    weights = torch.randn(2, 5, 8, 4, dtype=x.dtype)
+    plain = mix_reference(x.unflatten(0, (2, 8)), weights).flatten(0, 1)
+    torch.testing.assert_close(temporal_mix(x, 8, weights), plain)
 
 
-@pytest.mark.parametrize('form', ['taps', 'groups'])
+@pytest.mark.parametrize('form', ['channels', 'groups'])
 def test_export_with_any_number_of_clips(form):
     class Mix(torch.nn.Module):
-        def forward(self, x, taps):
-            return temporal_mix(x, 4, taps)
+        def forward(self, x, weights):
+            return temporal_mix(x, 4, weights)
 
     clips = torch.export.Dim('clips', min=1, max=64)
     exported = torch.export.export(
@@ -181,8 +181,8 @@ def test_export_with_any_number_of_clips(form):
         (torch.randn(12, 8, 6, 6), torch.rand(FORMS[form](3, 4, 8))),
         dynamic_shapes=({0: 4 * clips}, {0: clips}),
     ).module()
-    x, taps = torch.randn(20, 8, 6, 6), torch.rand(FORMS[form](5, 4, 8))
-    torch.testing.assert_close(exported(x, taps), Mix()(x, taps))
+    x, weights = torch.randn(20, 8, 6, 6), torch.rand(FORMS[form](5, 4, 8))
+    torch.testing.assert_close(exported(x, weights), Mix()(x, weights))
 
 
 def test_bad_input_is_named():

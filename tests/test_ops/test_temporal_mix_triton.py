@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from mmtemporal.ops import temporal_mix, temporal_mix_triton
-from mmtemporal.ops.temporal_mix import mix_taps_reference
+from mmtemporal.ops.temporal_mix import mix_reference
 
 # Before, its compiler was called in another way.
 triton = pytest.importorskip('triton', minversion='3.4')
@@ -27,7 +27,7 @@ from interpreted_temporal_mix import (  # noqa: E402
     assert_close,
     compare,
     make_frames,
-    make_taps,
+    make_weights,
 )
 
 from mmtemporal.ops import temporal_mix_kernels as kernels  # noqa: E402
@@ -116,10 +116,10 @@ def compile_for(monkeypatch, tmp_path):
 @pytest.mark.parametrize('layout', ['contiguous', 'channels_last', 'slice'])
 def test_kernels_compile(layout, dtype, capability, channels, side, k, compile_for):
     frames = make_frames(1, 8, channels, side, side, layout, dtype)
-    taps = make_taps(1, k, 8, channels, dtype)
-    mix = compile_for(capability, 'mix_kernel', ops.mix_taps, frames, taps)
+    weights = make_weights(1, k, 8, channels, dtype)
+    mix = compile_for(capability, 'mix_kernel', ops.mix_frames, frames, weights)
     products = compile_for(
-        capability, 'correlate_kernel', ops.correlate_taps, frames, frames, k
+        capability, 'correlate_kernel', ops.correlate_frames, frames, frames, k
     )
     assert mix.asm['cubin'] and products.asm['cubin']
     # No thread needs another's values.
@@ -129,10 +129,10 @@ def test_kernels_compile(layout, dtype, capability, channels, side, k, compile_f
 def test_kernels_compile_for_sizes_beyond_32_bits(compile_for):
     """Of tensors without memory, which the operators would not give to kernels."""
     frames = torch.empty(2, 8, 64, 2**14, 2**14, dtype=torch.float16, device='meta')
-    taps = torch.empty(2, 3, 8, 64, dtype=torch.float16, device='meta')
-    mix = temporal_mix_triton._mix_taps
-    assert compile_for(90, 'mix_kernel', mix, frames, taps).asm['cubin']
-    correlate = temporal_mix_triton._correlate_taps
+    weights = torch.empty(2, 3, 8, 64, dtype=torch.float16, device='meta')
+    mix = temporal_mix_triton._mix_frames
+    assert compile_for(90, 'mix_kernel', mix, frames, weights).asm['cubin']
+    correlate = temporal_mix_triton._correlate_frames
     args = correlate, frames, frames, 3
     assert compile_for(90, 'correlate_kernel', *args).asm['cubin']
 
@@ -141,8 +141,8 @@ def test_kernels_compile_for_sizes_beyond_32_bits(compile_for):
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
 def test_loads_are_wide(layout, dtype, compile_for):
     frames = make_frames(1, 8, 64, 28, 28, layout, dtype)
-    taps = make_taps(1, 3, 8, 64, dtype)
-    mix = compile_for(90, 'mix_kernel', ops.mix_taps, frames, taps)
+    weights = make_weights(1, 3, 8, 64, dtype)
+    mix = compile_for(90, 'mix_kernel', ops.mix_frames, frames, weights)
     loads = re.findall(r'ld\.global\S+', mix.asm['ptx'])
     wide = [load for load in loads if load.endswith('.v4.b32')]
     # In channels-last there are as many weights as values.
@@ -166,38 +166,40 @@ def compare_derivatives(size, layout, dtype):
     """Compares the public function and its gradients with the plain form."""
     n, t, c, h, w, k = size
     x = make_frames(n, t, c, h, w, layout, dtype, 'cuda').flatten(0, 1)
-    taps = make_taps(n, k, t, c, dtype, 'cuda')
+    weights = make_weights(n, k, t, c, dtype, 'cuda')
     upstream = torch.randn_like(x)
     assert temporal_mix_triton.is_available(x)
 
-    def mix(x, taps):
-        return temporal_mix(x, t, taps)
+    def mix(x, weights):
+        return temporal_mix(x, t, weights)
 
-    def mix_plainly(x, taps):
-        return mix_taps_reference(x.unflatten(0, (n, t)), taps).flatten(0, 1)
+    def mix_plainly(x, weights):
+        return mix_reference(x.unflatten(0, (n, t)), weights).flatten(0, 1)
 
-    def differentiate(function, x, taps, upstream):
-        inputs = x.detach().requires_grad_(), taps.detach().requires_grad_()
+    def differentiate(function, x, weights, upstream):
+        inputs = x.detach().requires_grad_(), weights.detach().requires_grad_()
         mixed = function(*inputs)
         return mixed, *torch.autograd.grad(mixed, inputs, upstream)
 
-    expected = differentiate(mix_plainly, x.double(), taps.double(), upstream.double())
-    for actual, exact in zip(differentiate(mix, x, taps, upstream), expected):
+    expected = differentiate(
+        mix_plainly, x.double(), weights.double(), upstream.double()
+    )
+    for actual, exact in zip(differentiate(mix, x, weights, upstream), expected):
         assert_close(actual, exact, dtype)
 
 
 def test_wrong_shapes_are_named():
     frames = make_frames(2, 4, 3, 2, 2)
     with pytest.raises(ValueError, match='odd k for frames of shape'):
-        ops.mix_taps(frames, make_taps(2, 2, 4, 3))
+        ops.mix_frames(frames, make_weights(2, 2, 4, 3))
     with pytest.raises(ValueError, match='odd k for frames of shape'):
-        ops.mix_taps(frames, make_taps(2, 3, 4, 1))
+        ops.mix_frames(frames, make_weights(2, 3, 4, 1))
     with pytest.raises(TypeError, match='one dtype'):
-        ops.mix_taps(frames, make_taps(2, 3, 4, 3, torch.float32))
+        ops.mix_frames(frames, make_weights(2, 3, 4, 3, torch.float32))
     with pytest.raises(ValueError, match='two equal shapes'):
-        ops.correlate_taps(frames, frames[:1], 3)
+        ops.correlate_frames(frames, frames[:1], 3)
     with pytest.raises(TypeError, match='one dtype'):
-        ops.correlate_taps(frames, frames.float(), 3)
+        ops.correlate_frames(frames, frames.float(), 3)
 
 
 def test_importing_needs_no_triton():

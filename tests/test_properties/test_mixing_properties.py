@@ -13,8 +13,8 @@ SIZES = sizes(n=3, t=6, c=6, h=7, w=7)  # maps of 32 pixels take other kernels
 
 
 @st.composite
-def tap_shapes(draw, size):
-    """Draws the shape of taps that fit frames of a size, and the channels mixed."""
+def weight_shapes(draw, size):
+    """Draws the shape of weights that fit frames of a size, and the channels mixed."""
     n, t, c = size[:3]
     num_channels = draw(st.integers(1, c))
     return (
@@ -27,25 +27,25 @@ def tap_shapes(draw, size):
 
 PROBLEMS = SIZES.flatmap(
     lambda size: st.tuples(
-        st.just(size), tap_shapes(size), st.sampled_from(LAYOUTS), SEEDS
+        st.just(size), weight_shapes(size), st.sampled_from(LAYOUTS), SEEDS
     )
 )
 
 
 def draw_problem(problem, dtype=torch.float64):
-    """Returns frames, their number in a clip, taps, and the channels mixed."""
+    """Returns frames, their number in a clip, weights, and the channels mixed."""
     size, (shape, num_channels), layout, seed = problem
     torch.manual_seed(seed)
     x = make_frames(size, layout, dtype)
     return x, size[1], torch.randn(shape, dtype=dtype), num_channels
 
 
-def dense(taps, n, t, num_channels, c):
-    """Writes taps as the matrix (n, c, t, t) that they stand for."""
-    k = taps.size(1)
-    full = taps.repeat_interleave(num_channels // taps.size(3), 3)
+def dense(weights, n, t, num_channels, c):
+    """Writes weights as the matrix (n, c, t, t) that they stand for."""
+    k = weights.size(1)
+    full = weights.repeat_interleave(num_channels // weights.size(3), 3)
     full = full.expand(n, k, t, num_channels)
-    matrix = torch.eye(t, dtype=taps.dtype).expand(n, c, t, t).clone()
+    matrix = torch.eye(t, dtype=weights.dtype).expand(n, c, t, t).clone()
     matrix[:, :num_channels] = 0
     for out in range(t):
         for i in range(k):
@@ -61,28 +61,28 @@ def multiply(matrix, x):
     return torch.einsum('ncts,nschw->ntchw', matrix, clips).reshape(x.shape)
 
 
-def dense_taps(matrix):
-    """Writes a matrix (n, c, t, t) as taps that reach from every frame to every."""
+def dense_weights(matrix):
+    """Writes a matrix (n, c, t, t) as weights that reach from every frame to every."""
     n, c, t, _ = matrix.shape
-    taps = matrix.new_zeros(n, 2 * t - 1, t, c)
+    weights = matrix.new_zeros(n, 2 * t - 1, t, c)
     for out in range(t):
         for source in range(t):
-            taps[:, source - out + t - 1, out] = matrix[:, :, out, source]
-    return taps
+            weights[:, source - out + t - 1, out] = matrix[:, :, out, source]
+    return weights
 
 
 @given(PROBLEMS)
 @settings(max_examples=150)
 def test_equals_the_matrix_with_gradients(problem):
-    x, t, taps, num_channels = draw_problem(problem)
-    x.requires_grad_(), taps.requires_grad_()
-    y = temporal_mix(x, t, taps, num_channels)
-    expected = multiply(dense(taps, len(x) // t, t, num_channels, x.size(1)), x)
+    x, t, weights, num_channels = draw_problem(problem)
+    x.requires_grad_(), weights.requires_grad_()
+    y = temporal_mix(x, t, weights, num_channels)
+    expected = multiply(dense(weights, len(x) // t, t, num_channels, x.size(1)), x)
     torch.testing.assert_close(y, expected)
     upstream = torch.randn_like(y)
     for ours, theirs in zip(
-        torch.autograd.grad(y, (x, taps), upstream),
-        torch.autograd.grad(expected, (x, taps), upstream),
+        torch.autograd.grad(y, (x, weights), upstream),
+        torch.autograd.grad(expected, (x, weights), upstream),
     ):
         torch.testing.assert_close(ours, theirs)
 
@@ -90,64 +90,64 @@ def test_equals_the_matrix_with_gradients(problem):
 @given(PROBLEMS, st.sampled_from(DTYPES))
 @settings(max_examples=100)
 def test_keeps_dtype_and_layout(problem, dtype):
-    x, t, taps, num_channels = draw_problem(problem, dtype)
-    y = temporal_mix(x, t, taps, num_channels)
+    x, t, weights, num_channels = draw_problem(problem, dtype)
+    y = temporal_mix(x, t, weights, num_channels)
     assert (y.dtype, y.device, y.shape) == (x.dtype, x.device, x.shape)
     for layout in (torch.contiguous_format, torch.channels_last):
         if x.is_contiguous(memory_format=layout):
             assert y.is_contiguous(memory_format=layout)
-    exact = temporal_mix(x.double(), t, taps.double(), num_channels)
+    exact = temporal_mix(x.double(), t, weights.double(), num_channels)
     # Every product and sum is rounded once.
-    k, eps = taps.size(1), torch.finfo(dtype).eps
-    size = temporal_mix(x.double().abs(), t, taps.double().abs(), num_channels)
+    k, eps = weights.size(1), torch.finfo(dtype).eps
+    size = temporal_mix(x.double().abs(), t, weights.double().abs(), num_channels)
     assert ((y.double() - exact).abs() <= 2 * k * eps * size + 1e-6).all()
 
 
 @given(PROBLEMS, st.tuples(*[st.floats(-2, 2)] * 2))
 @settings(max_examples=60)
-def test_is_linear_in_frames_and_taps(problem, factors):
-    x, t, taps, num_channels = draw_problem(problem)
+def test_is_linear_in_frames_and_weights(problem, factors):
+    x, t, weights, num_channels = draw_problem(problem)
     a, b = factors
-    other, other_taps = torch.randn_like(x), torch.randn_like(taps)
+    other, other_weights = torch.randn_like(x), torch.randn_like(weights)
 
-    def mix(x, taps):
-        return temporal_mix(x, t, taps, num_channels)
+    def mix(x, weights):
+        return temporal_mix(x, t, weights, num_channels)
 
     torch.testing.assert_close(
-        mix(a * x + b * other, taps), a * mix(x, taps) + b * mix(other, taps)
+        mix(a * x + b * other, weights), a * mix(x, weights) + b * mix(other, weights)
     )
-    mixed = mix(x, a * taps + b * other_taps)[:, :num_channels]
-    expected = a * mix(x, taps) + b * mix(x, other_taps)
+    mixed = mix(x, a * weights + b * other_weights)[:, :num_channels]
+    expected = a * mix(x, weights) + b * mix(x, other_weights)
     torch.testing.assert_close(mixed, expected[:, :num_channels])
 
 
 @given(PROBLEMS)
 @settings(max_examples=60)
 def test_the_adjoint_is_that_of_the_matrix(problem):
-    x, t, taps, num_channels = draw_problem(problem)
-    matrix = dense(taps, len(x) // t, t, num_channels, x.size(1))
+    x, t, weights, num_channels = draw_problem(problem)
+    matrix = dense(weights, len(x) // t, t, num_channels, x.size(1))
     y = torch.randn_like(x)
-    transposed = temporal_mix(y, t, dense_taps(matrix.transpose(2, 3)))
-    mixed = temporal_mix(x, t, taps, num_channels)
+    transposed = temporal_mix(y, t, dense_weights(matrix.transpose(2, 3)))
+    mixed = temporal_mix(x, t, weights, num_channels)
     torch.testing.assert_close((mixed * y).sum(), (x * transposed).sum())
 
 
 @given(PROBLEMS, st.sampled_from(DTYPES))
 @settings(max_examples=60)
-def test_identity_taps_change_nothing(problem, dtype):
-    x, t, taps, num_channels = draw_problem(problem, dtype)
-    taps.zero_()
-    taps[:, taps.size(1) // 2] = 1
-    assert torch.equal(temporal_mix(x, t, taps, num_channels), x)
+def test_identity_weights_change_nothing(problem, dtype):
+    x, t, weights, num_channels = draw_problem(problem, dtype)
+    weights.zero_()
+    weights[:, weights.size(1) // 2] = 1
+    assert torch.equal(temporal_mix(x, t, weights, num_channels), x)
 
 
 @given(PROBLEMS, st.integers(-7, 7))
 @settings(max_examples=60)
-def test_one_tap_moves_the_frames(problem, step):
+def test_one_weight_moves_the_frames(problem, step):
     x, t, _, _ = draw_problem(problem)
-    taps = x.new_zeros(1, 15, 1, 1)
-    taps[:, 7 + step] = 1
-    moved = temporal_mix(x, t, taps).unflatten(0, (-1, t))
+    weights = x.new_zeros(1, 15, 1, 1)
+    weights[:, 7 + step] = 1
+    moved = temporal_mix(x, t, weights).unflatten(0, (-1, t))
     clips = x.unflatten(0, (-1, t))
     for frame in range(t):
         source = frame + step
@@ -160,11 +160,11 @@ def test_one_tap_moves_the_frames(problem, step):
 @given(PROBLEMS)
 @settings(max_examples=40)
 def test_clips_do_not_see_each_other(problem):
-    x, t, taps, num_channels = draw_problem(problem)
-    together = temporal_mix(x, t, taps, num_channels)
+    x, t, weights, num_channels = draw_problem(problem)
+    together = temporal_mix(x, t, weights, num_channels)
     for i, clip in enumerate(x.split(t)):
         alone = temporal_mix(
-            clip, t, taps[i : i + 1] if len(taps) > 1 else taps, num_channels
+            clip, t, weights[i : i + 1] if len(weights) > 1 else weights, num_channels
         )
         assert torch.equal(together[i * t : (i + 1) * t], alone)
 
@@ -180,9 +180,9 @@ def test_frames_that_are_no_clips_are_refused(size, num_segments):
 
 @given(PROBLEMS, st.integers(0, 3), st.integers(1, 5))
 @settings(max_examples=60)
-def test_taps_that_do_not_fit_are_refused(problem, axis, more):
-    x, t, taps, num_channels = draw_problem(problem)
-    shape = list(taps.shape)
+def test_weights_that_do_not_fit_are_refused(problem, axis, more):
+    x, t, weights, num_channels = draw_problem(problem)
+    shape = list(weights.shape)
     shape[axis] += more
     fits = (
         shape[0] in (1, len(x) // t)
@@ -191,5 +191,5 @@ def test_taps_that_do_not_fit_are_refused(problem, axis, more):
         and num_channels % shape[3] == 0
     )
     assume(not fits)
-    with pytest.raises(ValueError, match='taps must be .* got'):
+    with pytest.raises(ValueError, match='weights must be .* got'):
         temporal_mix(x, t, torch.ones(shape), num_channels)

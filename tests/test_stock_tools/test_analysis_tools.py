@@ -78,7 +78,7 @@ def tanet_operators(classes, alpha=2, kernel=3, beta=4):
     analyzer counts no element-wise operators.
     """
     widths = [width for _, width, _, _ in bottlenecks()]
-    # Local branch: c to c / beta channels with 3 taps, and back with one.
+    # Local branch: c to c / beta channels with kernels of 3, and back of one.
     local = sum(4 * c * (c // beta) * T for c in widths)
     # Global branch of every channel: T to alpha * T to K.
     branch = T * alpha * T + alpha * T * kernel
@@ -93,7 +93,7 @@ def tin_operators(classes, shift_div=4, groups=2):
     conv, linear = T * resnet_convs(), T * 2048 * classes
     for channels, *_ in bottlenecks():
         moved = channels // shift_div
-        # Three taps: to one channel for the offsets, to one a group for weights.
+        # Kernels of three: to one channel for the offsets, to one a group for weights.
         conv += 3 * moved * T + 3 * moved * groups * T
         linear += T * T + T * groups
     return dict(conv=conv, linear=linear)

@@ -9,7 +9,7 @@ from mmtemporal.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class FramesToWindows(BaseTransform):
-    """Takes the frames around every frame that was sampled as well.
+    """Take the frames around every frame that was sampled as well.
 
     With it TDN works behind samplers of single frames, such as the one that
     MMAction2's ``clip_feature_extraction.py --long-video-mode`` knows::

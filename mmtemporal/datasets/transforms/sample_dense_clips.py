@@ -9,7 +9,7 @@ from mmtemporal.registry import TRANSFORMS
 
 @TRANSFORMS.register_module(name=['SampleDenseClips', 'DenseClipSampleFrames'])
 class SampleDenseClips(SampleFrames):
-    """Samples clips of a fixed duration, in seconds, from a video.
+    """Sample clips of a fixed duration, in seconds, from a video.
 
     It is the sampler for Kinetics of TAda! Temporally-Adaptive Convolutions for
     Video Understanding (ICLR 2022), https://arxiv.org/abs/2110.06178, as its

@@ -9,7 +9,7 @@ from mmtemporal.registry import TRANSFORMS
 
 @TRANSFORMS.register_module(name=['SampleSegments', 'SegmentSampleFrames'])
 class SampleSegments(UniformSample):
-    """Samples clips of one frame from each of equal segments of a video.
+    """Sample clips of one frame from each of equal segments of a video.
 
     It is the sampler for Something-Something of TAda! Temporally-Adaptive
     Convolutions for Video Understanding (ICLR 2022),

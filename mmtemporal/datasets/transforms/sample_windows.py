@@ -9,7 +9,7 @@ from mmtemporal.registry import TRANSFORMS
 
 @TRANSFORMS.register_module(name=['SampleWindows', 'WindowSampleFrames'])
 class SampleWindows(SampleFrames):
-    """Samples one window of consecutive frames from each segment of a video.
+    """Sample one window of consecutive frames from each segment of a video.
 
     It is the sampler of TDN: Temporal Difference Networks for Efficient Action
     Recognition (CVPR 2021), https://arxiv.org/abs/2012.10071, as its authors

@@ -16,7 +16,7 @@ _LEAST = 50
 
 @TRANSFORMS.register_module()
 class SkipBroken(BaseTransform):
-    """Lets training go on without the videos that cannot be read.
+    """Let training go on without the videos that cannot be read.
 
     It runs the transforms that read a video. If one of them fails, it logs a
     warning with the file, the reason and how many files have failed so far, and

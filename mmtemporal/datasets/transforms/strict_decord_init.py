@@ -22,7 +22,7 @@ _NO_TIME = -1e9
 
 @TRANSFORMS.register_module()
 class StrictDecordInit(DecordInit):
-    """Opens a video as ``DecordInit`` does, and refuses what that would mend.
+    """Open a video as ``DecordInit`` does, and refuse what that would mend.
 
     Where frames of a damaged video cannot be decoded, decord silently returns the
     last good one instead. Where an index gives several frames the same time, it

@@ -80,7 +80,7 @@ def _measure_avi(file: BinaryIO, end: int) -> int:
 
 
 def _measure_mp4(path: str, file: BinaryIO, end: int) -> int:
-    """Return how long an MP4 file has to be at least, and checks its index."""
+    """Return how long an MP4 file has to be at least, and check its index."""
     boxes = list(walk_boxes(file, 0, end))
     times, sizes = [], []
     is_video = False

@@ -24,7 +24,7 @@ def insert(
     temporal: Sequence[tuple[type, dict]],
     trace: Trace,
 ) -> str:
-    """Puts temporal layers before or behind a module, as a child of it.
+    """Put temporal layers before or behind a module, as a child of it.
 
     The module keeps its name and its class, and with them whatever loads, freezes or
     inspects it.
@@ -137,7 +137,7 @@ def _run_after(module: nn.Module, _: tuple, output: Tensor) -> Tensor:
 
 
 def _features_at(name: str, position: str, trace: Trace) -> Features:
-    """Returns what a layer at a module would see."""
+    """Return what a layer at a module would see."""
     calls = trace.calls[name]
     if len(calls) != 1:
         raise ValueError(
@@ -217,7 +217,7 @@ def replace_conv(
 
 
 def reduce_to_frames(host: nn.Module, name: str) -> str:
-    """Takes the extent in time away from a convolution.
+    """Take the extent in time away from a convolution.
 
     Args:
         host: The network.

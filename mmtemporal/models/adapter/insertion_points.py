@@ -104,7 +104,7 @@ def _is_spatial(module: nn.Module) -> bool:
 
 
 def _is_temporal(module: nn.Module) -> bool:
-    """Tells convolutions over time alone that keep the number of frames."""
+    """Whether it is a convolution over time alone that keeps the number of frames."""
     return (
         isinstance(module, nn.Conv3d)
         and module.kernel_size[0] > 1
@@ -130,7 +130,7 @@ def find_places(
     where: Union[str, Sequence[str], None],
     layer: type,
 ) -> dict[str, str]:
-    """Finds the modules at which temporal layers go.
+    """Find the modules at which temporal layers go.
 
     Args:
         host: The network.
@@ -259,7 +259,7 @@ def _block(match: re.Match) -> str:
 
 
 def _examples(host: nn.Module) -> str:
-    """Returns some names of modules from the middle of a network."""
+    """Return some names of modules from the middle of a network."""
     names = [name for name, module in host.named_modules() if name]
     middle = len(names) // 2
     return ', '.join(names[middle : middle + 5])

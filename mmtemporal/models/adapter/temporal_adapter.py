@@ -217,7 +217,7 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
             )
 
     def _to_maps(self, x: Tensor) -> Tensor:
-        """Returns features as the heads want them: (n * t, c, h, w)."""
+        """Return features as the heads want them: (n * t, c, h, w)."""
         if self.out_layout == 'NHWC':
             return x.permute(0, 3, 1, 2)
         if self.out_layout == 'NLC':

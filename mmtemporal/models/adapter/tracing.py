@@ -80,7 +80,7 @@ class Trace:
         return any(s and s[1] == channels and s[-2:] == self.image for s in shapes)
 
     def features_of(self, shape: Optional[Shape]) -> Optional[Features]:
-        """Tells frames and channels of a tensor, or None."""
+        """Return where a tensor has its frames and channels, or None."""
         if shape is None:
             return None
         if len(shape) == 5 and shape[0] == 1:
@@ -101,7 +101,7 @@ class Trace:
         return None
 
     def _channels_last(self, shape: Shape) -> bool:
-        """Tells whether the sizes before the last have the form of the image."""
+        """Whether the sizes before the last have the form of the image."""
         first, second, third = shape[-3:]
         return self._distortion(first, second) < self._distortion(second, third)
 
@@ -112,7 +112,7 @@ class Trace:
 
 
 def build_host(cfg: dict) -> tuple[nn.Module, str]:
-    """Builds a backbone as MMAction2's recognizers build theirs.
+    """Build a backbone as MMAction2's recognizers build theirs.
 
     Args:
         cfg: Config of the backbone. A type without a scope is MMAction2's; those
@@ -142,7 +142,7 @@ def build_host(cfg: dict) -> tuple[nn.Module, str]:
 
 
 def run_host(host: nn.Module, library: str, x: Tensor) -> Union[Tensor, tuple]:
-    """Runs a backbone as MMAction2's recognizers run it, up to the pooling."""
+    """Run a backbone as MMAction2's recognizers run it, up to the pooling."""
     if library == 'timm':
         return host.forward_features(x)
     if library == 'torchvision' and hasattr(host, 'features'):
@@ -199,7 +199,7 @@ def _trace(host: nn.Module, library: str, shape: Shape) -> Trace:
     ]
     with torch.enable_grad(), torch.device('meta'):
         output = run_host(copy, library, torch.empty(shape))
-    for hook in hooks:  # what is checkpointed runs once more in the backward pass
+    for hook in hooks:  # what is checkpointed runs again in the backward pass
         hook.remove()
     unused = _without_gradient(copy, output)
     tokens = _find_tokens(host, calls, shape)

@@ -1,12 +1,12 @@
-"""Activation checkpointing that does not disturb batch norms."""
+"""Activation checkpointing for the stages of a network."""
 
 from torch import Tensor, nn
 
-from mmtemporal.ops import recompute
+from mmtemporal.ops import checkpointed
 
 
 class CheckpointedStage(nn.Sequential):
-    """A stage whose blocks recompute their activations in the backward pass.
+    """A stage with activation checkpointing, block by block.
 
     Training is equal to training without, running statistics included. Child names
     are those of ``nn.Sequential``.
@@ -17,5 +17,5 @@ class CheckpointedStage(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self:
-            x = recompute(block, x, block, random=True)
+            x = checkpointed(block, x, block, random=True)
         return x

@@ -15,7 +15,7 @@ from mmtemporal.registry import MODELS
 def build_tada_conv2d(
     in_channels: int, out_channels: int, kernel_size, *args, **kwargs
 ) -> nn.Conv2d:
-    """Makes a temporally-adaptive convolution, if it is one over feature maps.
+    """Make a temporally-adaptive convolution, if it is one over feature maps.
 
     ::
 
@@ -45,7 +45,7 @@ def build_tada_conv2d(
 def build_tada_conv3d(
     in_channels: int, out_channels: int, kernel_size, *args, **kwargs
 ) -> nn.Conv3d:
-    """Makes a temporally-adaptive 3-D convolution, as :func:`build_tada_conv2d`.
+    """Make a temporally-adaptive 3-D convolution, as :func:`build_tada_conv2d`.
 
     One over time alone is not calibrated; for these see
     :class:`~mmtemporal.models.backbones.TemporalAdapter`.
@@ -77,7 +77,7 @@ def _without_calibration(options: dict) -> dict:
 def build_conv2plus1d(
     in_channels: int, out_channels: int, kernel_size, *args, **kwargs
 ) -> nn.Module:
-    """Makes a convolution in two steps, if it is one over space and time.
+    """Make a convolution in two steps, if it is one over space and time.
 
     Args:
         in_channels: Number of channels of the input.

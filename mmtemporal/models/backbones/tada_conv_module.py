@@ -20,7 +20,7 @@ _AGGREGATIONS = {None: (), 'avg': ('avg',), 'max': ('max',), 'mix': ('avg', 'max
 
 
 class TemporalAggregation(nn.ModuleDict):
-    """Sums poolings over neighbouring frames, each behind its own batch norm.
+    """Sum poolings over neighbouring frames, each behind its own batch norm.
 
     The batch norms start at zero, and with them the sum.
 
@@ -39,7 +39,7 @@ class TemporalAggregation(nn.ModuleDict):
         self.init_identity()
 
     def init_identity(self) -> None:
-        """Zeroes the batch norms."""
+        """Zero the batch norms."""
         for norm in self.values():
             nn.init.zeros_(norm.weight)
             nn.init.zeros_(norm.bias)
@@ -189,6 +189,6 @@ class FoldedTAdaConv(nn.Module):
 
 
 def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """Returns what a batch norm multiplies and adds in eval mode."""
+    """Return what a batch norm multiplies and adds in eval mode."""
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
     return scale.detach(), (norm.bias - norm.running_mean * scale).detach()

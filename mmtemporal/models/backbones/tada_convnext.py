@@ -39,8 +39,7 @@ class TAdaConvNeXt(TemporalConvNeXt):
         norm_eval: Whether batch norms keep their statistics. The only ones are
             those of the routing functions, which small batches make noisy.
         partial_bn: The same, as ConvNeXt has no batch norms to freeze.
-        with_cp: Whether to recompute activations in the backward pass instead
-            of keeping them.
+        with_cp: Whether to use activation checkpointing.
         routing: Arguments of :class:`~mmtemporal.models.layers.ConvRouting`,
             such as ``dict(norm='ln')``. Which of the two norms the paper's
             results were made with is not known.

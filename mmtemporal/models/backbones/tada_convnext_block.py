@@ -64,7 +64,7 @@ class TAdaConvNeXtBlock(nn.Module):
         self.drop_path = DropPath(drop_path_rate)
 
     def init_identity(self) -> None:
-        """Makes the block, in time, the identity: frames do not see each other."""
+        """Make the block, in time, the identity: frames do not see each other."""
         self.dwconv.init_identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class TAdaConvNeXtBlock(nn.Module):
         return x + self.drop_path(y).reshape(x.shape)
 
     def normalise(self, y: Tensor) -> Tensor:
-        """Maps (n * t, c, h, w) to (n * t, h, w, c)."""
+        """Map (n * t, c, h, w) to (n * t, h, w, c)."""
         return self.norm(y.permute(0, 2, 3, 1))
 
 

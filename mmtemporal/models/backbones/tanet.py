@@ -78,7 +78,7 @@ class TABlock(nn.Module):
 class TANet(TemporalResNet):
     """ResNet with a temporal adaptive module in its residual blocks.
 
-    Loads the checkpoints of mmaction2's TANet unchanged. A new TANet does not
+    It loads the checkpoints of mmaction2's TANet unchanged. A new TANet does not
     start as the identity in time: its kernels are near a mean of three frames
     and its importances near one half, as in the authors' release.
 

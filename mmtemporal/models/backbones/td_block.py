@@ -9,7 +9,7 @@ from typing import Optional
 from torch import Tensor, nn
 
 from mmtemporal.models.layers import LongTermTDM, TemporalShift
-from mmtemporal.ops import recompute
+from mmtemporal.ops import checkpointed
 
 
 class TDBlock(nn.Module):
@@ -20,9 +20,9 @@ class TDBlock(nn.Module):
         x -- conv1 -- L-TDM -- shift -- conv2 -- conv3 -- + -- ReLU
         +------------------- shortcut -------------------+
 
-    A basic block has no third convolution. The maps between the first and the
-    second are seven times what they work on, and cheap; so in training they are
-    computed twice instead of being kept.
+    A basic block has no third convolution. The feature maps between the first and the
+    second are seven times what they work on, and cheap; so what makes them has
+    activation checkpointing.
 
     Args:
         block: mmaction2's ``Bottleneck`` or ``BasicBlock``.
@@ -52,7 +52,7 @@ class TDBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         norms = [] if self.ltdm is None else [self.ltdm]
-        out = recompute(self._mix, self.conv1(x), *norms)
+        out = checkpointed(self._mix, self.conv1(x), *norms)
         out = self.conv2(out)
         if self.conv3 is not None:
             out = self.conv3(out)

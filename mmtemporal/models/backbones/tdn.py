@@ -137,7 +137,7 @@ class TDN(TemporalResNet):
         return TDBlock(block, ltdm, shift) if ltdm or shift else block
 
     def _make_difference_path(self, plain: dict[str, nn.Module]) -> None:
-        """Adds a stem and copies of the stages up to the last fusion."""
+        """Add a stem and copies of the stages up to the last fusion."""
         layers = ['conv1', *self.res_layers]
         if not is_list(self.short_term) or any(
             name not in layers for name in self.short_term
@@ -198,7 +198,7 @@ class TDN(TemporalResNet):
         return _FUSIONS[self.fusion_form](x, enlarged, *self.fusion)
 
     def _windows(self, x: Tensor) -> Tensor:
-        """Returns a view of any of the inputs as (n * t, k, c, h, w)."""
+        """Return a view of any of the inputs as (n * t, k, c, h, w)."""
         c, k, t = self.in_channels, self.frames_per_segment, self.num_segments
         if is_symbolic(x):
             return x.transpose(1, 2)

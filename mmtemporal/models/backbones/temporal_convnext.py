@@ -118,7 +118,7 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
         self._freeze()
 
     def _read_arch(self, arch: Union[str, dict]) -> tuple[tuple, tuple, dict]:
-        """Returns depths, channels and the options of the routing functions."""
+        """Return depths, channels and the options of the routing functions."""
         if isinstance(arch, str):
             options = dict(self.arch_settings.get(arch, {}))
         else:
@@ -173,7 +173,7 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
         return tuple(outs) if len(outs) > 1 else outs[0]
 
     def _stem(self, x: Tensor) -> Tensor:
-        """Maps clips (n, c, t, h, w) to frames (n * t', c, h, w) of their layout."""
+        """Map clips (n, c, t, h, w) to frames (n * t', c, h, w) of their layout."""
         conv, norm = self.downsample_layers[0]
         frames = conv(x).transpose(1, 2).flatten(0, 1)
         # Some 3-D convolutions on CPUs lose it.
@@ -192,7 +192,7 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
             )
 
     def _output(self, x: Tensor, is_last: bool, is_clip: bool) -> Tensor:
-        """Gives the output of a stage its norm and the form of the input."""
+        """Give the output of a stage its norm and the form of the input."""
         gap = is_last and self.gap_before_final_norm is not False
         if is_last and not gap:
             x = self.norm(x)

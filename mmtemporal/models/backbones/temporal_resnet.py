@@ -42,8 +42,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
         out_indices: Indices of the stages whose output is returned.
         strides: Stride of each stage.
         dilations: Dilation of each stage.
-        with_cp: Whether to recompute activations in the backward pass instead
-            of keeping them.
+        with_cp: Whether to use activation checkpointing.
         norm_eval: Whether the batch norms of the ResNet keep their statistics.
             Those of the temporal layers, which no ImageNet checkpoint has, go
             on learning.
@@ -208,7 +207,7 @@ def _check_stages(
     out_indices: Sequence[int],
     frozen_stages: int,
 ) -> None:
-    """Names the keys that mmaction2's ResNet only asserts."""
+    """Raise errors with the keys that mmaction2's ResNet only asserts."""
     check_integer('backbone.num_stages', num_stages, maximum=4)
     for name, sizes in (('strides', strides), ('dilations', dilations)):
         if not are_integers(sizes, num_stages):

@@ -18,7 +18,7 @@ from .temporal_resnet import TemporalResNet
 class TIN(TemporalResNet):
     """ResNet with temporal interlacing before the first convolution of a block.
 
-    Loads the checkpoints of mmaction2's ``ResNetTIN`` unchanged, and needs no
+    It loads the checkpoints of mmaction2's ``ResNetTIN`` unchanged, and needs no
     compiled operator.
 
     Args:

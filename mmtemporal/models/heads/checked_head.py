@@ -74,7 +74,7 @@ class CheckedHead:
         super().init_weights()
 
     def check_features(self, x: Tensor) -> None:
-        """Raises a ValueError if the features are none that the head can score.
+        """Raise a ValueError if the features are none that the head can score.
 
         Shape:
             - x: (n * t, c, h, w) with t = ``num_segments``, or (n, c, t, h, w)

@@ -10,7 +10,7 @@ from .checked_head import CheckedHead
 
 
 class SegmentHead(CheckedHead, TSMHead):
-    """Scores every frame and averages over the frames of a clip.
+    """Score every frame and average over the frames of a clip.
 
     It is the stock ``TSMHead`` with three differences: it takes the feature
     maps of ``fcn_test`` too, what does not fit gets a clear message, and the

@@ -13,7 +13,7 @@ from .checked_head import CheckedHead
 
 @MODELS.register_module()
 class TAdaHead(CheckedHead, I3DHead):
-    """Scores the mean of the features over frames and space.
+    """Score the mean of the features over frames and space.
 
     It is the stock ``I3DHead`` with three differences: it takes the frames of a
     2-D recognizer too, its classifier keeps PyTorch's initial weights, as in

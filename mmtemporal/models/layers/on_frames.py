@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mmtemporal.ops import recompute
+from mmtemporal.ops import checkpointed
 
 from .temporal_layer import TemporalLayer
 
@@ -31,7 +31,7 @@ class OnFrames(TemporalLayer, nn.Sequential):
         super().__init__(*layers)
         self.layout = layout
         self.num_segments = num_segments
-        self.recomputes = any(layer.recomputes for layer in layers)
+        self.checkpoint_forward = any(layer.checkpoint_forward for layer in layers)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.layout == 'NHWC':
@@ -61,8 +61,8 @@ class OnFrames(TemporalLayer, nn.Sequential):
         return torch.cat((extra, x.flatten(1, 2)), 1)
 
     def _run(self, x: Tensor) -> Tensor:
-        if self.recomputes:
-            return recompute(super().forward, x, *self)
+        if self.checkpoint_forward:
+            return checkpointed(super().forward, x, *self)
         return super().forward(x)
 
     def extra_repr(self) -> str:

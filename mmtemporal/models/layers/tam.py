@@ -15,7 +15,7 @@ from .temporal_layer import MixingLayer, clip_means
 
 
 class TAM(MixingLayer):
-    r"""Mixes neighbouring frames with a kernel computed from the clip itself.
+    r"""Mix neighbouring frames with a kernel computed from the clip itself.
 
     A global branch (G) sees all frames of a channel and returns its kernel
     :math:`\Theta` of K weights; a local branch (L) returns an importance

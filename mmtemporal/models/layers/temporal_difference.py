@@ -16,7 +16,7 @@ from .temporal_layer import TemporalLayer
 
 
 def frame_differences(windows: Tensor) -> Tensor:
-    """Returns what changes from frame to frame, at half the size.
+    """Return what changes from frame to frame, at half the size.
 
     Short-term TDM feeds it to its own network. The frames are averaged over
     2 x 2 pixels before the difference is taken: both are linear, and so only
@@ -33,7 +33,7 @@ def frame_differences(windows: Tensor) -> Tensor:
 
 
 class ShortTermTDM(TemporalLayer, nn.Module):
-    """Takes the differences of which short-term TDM makes features.
+    """Take the differences of which short-term TDM makes features.
 
     What follows, a stem and stages of their own, is in
     :class:`~mmtemporal.models.TDN`.
@@ -61,7 +61,7 @@ class ShortTermTDM(TemporalLayer, nn.Module):
 
 
 class LongTermTDM(TemporalLayer, nn.Module):
-    r"""Weights channels and places by how much they differ between segments.
+    r"""Weight channels and positions by how much they differ between segments.
 
     With :math:`b` the reduced features of a segment and :math:`q` the same
     after a depthwise convolution that aligns them, the differences to the next
@@ -108,7 +108,7 @@ class LongTermTDM(TemporalLayer, nn.Module):
         'transformer',
     )
     records = ('gate', 'gate_map')
-    recomputes = True
+    checkpoint_forward = True
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class LongTermTDM(TemporalLayer, nn.Module):
         return x * gate
 
     def _differences(self, x: Tensor) -> Tensor:
-        """Returns forward and backward differences: (2 * n * t, r, h, w)."""
+        """Return forward and backward differences: (2 * n * t, r, h, w)."""
         reduced = self.reduce_bn(self.reduce(x))
         aligned = split_clips(self.align(reduced), self.num_segments)
         reduced = split_clips(reduced, self.num_segments)
@@ -184,7 +184,7 @@ class LongTermTDM(TemporalLayer, nn.Module):
 
 
 def _conv(in_channels: int, out_channels: int, size: int, groups: int = 1) -> nn.Conv2d:
-    """Makes a convolution without bias, initialised as the authors do."""
+    """Make a convolution without bias, initialised as the authors do."""
     conv = nn.Conv2d(
         in_channels, out_channels, size, padding=size // 2, groups=groups, bias=False
     )
@@ -193,6 +193,6 @@ def _conv(in_channels: int, out_channels: int, size: int, groups: int = 1) -> nn
 
 
 def _norm_in_turn(norm: nn.Module, x: Tensor) -> list[Tensor]:
-    """Normalises the two halves of a batch one after the other."""
+    """Normalise the two halves of a batch one after the other."""
     half = x.size(0) // 2
     return [norm(x[:half]), norm(x[half:])]

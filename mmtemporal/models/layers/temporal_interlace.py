@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from mmtemporal.checks import check_integer, check_number
-from mmtemporal.ops import recompute, without_autocast
+from mmtemporal.ops import checkpointed, without_autocast
 
 from .temporal_layer import SHIFT_RULES, MixingLayer, TemporalLayer, clip_means
 
@@ -21,7 +21,7 @@ _INITIAL_OFFSET_BIAS = 0.5108
 
 
 class OffsetNet(nn.Module):
-    r"""Computes how far each group of channels moves in time.
+    r"""Compute how far each group of channels moves in time.
 
     :math:`o = s\,(\mathrm{sigmoid}(\cdot) - 0.5)`, one offset a clip and group,
     the same for all frames; positive offsets move features to later frames.
@@ -54,7 +54,7 @@ class OffsetNet(nn.Module):
 
 
 class WeightNet(nn.Module):
-    """Computes how much each frame of each group counts after the move.
+    """Compute how much each frame of each group counts after the move.
 
     Args:
         in_channels: Number of channels of the descriptor.
@@ -75,7 +75,7 @@ class WeightNet(nn.Module):
 
 
 class TemporalInterlace(MixingLayer):
-    r"""Moves groups of channels in time by learnable, fractional offsets.
+    r"""Move groups of channels in time by learnable, fractional offsets.
 
     The first ``in_channels / shift_div`` channels are cut into equal groups. A
     group with the offset o takes the linear interpolation of its two nearest
@@ -179,9 +179,8 @@ class InterlacedConv(TemporalLayer, nn.Module):
 
     It takes the place of a convolution in a residual block, so that only the
     residual branch sees moved features. Those are as large as the input, which the
-    shortcut keeps anyway; so they are interlaced once more in the backward pass
-    instead of being kept. The names of the two children are those of the released
-    checkpoints.
+    shortcut keeps anyway; so the layer has activation checkpointing. The names of the
+    two children are those of the released checkpoints.
 
     Args:
         net1: The interlacing.
@@ -201,7 +200,7 @@ class InterlacedConv(TemporalLayer, nn.Module):
         self.net2 = net2
 
     def forward(self, x: Tensor) -> Tensor:
-        return recompute(lambda x: self.net2(self.net1(x)), x)
+        return checkpointed(lambda x: self.net2(self.net1(x)), x)
 
     def fold(self, norm: Optional[nn.Module] = None) -> nn.Module:
         if norm is not None:

@@ -46,8 +46,8 @@ class TemporalLayer:
         records: Names of the tensors that it hands to :meth:`record`. Figures and
             statistics know the names, see
             :func:`mmtemporal.visualization.recording.record`.
-        recomputes: Whether the adapter computes the layer again in the backward pass
-            instead of keeping its inner feature maps: where these are many and cheap.
+        checkpoint_forward: Whether the adapter applies activation checkpointing to
+            the layer: where its inner feature maps are many and cheap.
         new_modules: Names of the modules in it that an image network does not have;
             '' is the layer as a whole.
 
@@ -69,7 +69,7 @@ class TemporalLayer:
     at_block_entry: bool = False
     replaces: Optional[type] = None
     records: tuple[str, ...] = ()
-    recomputes: bool = False
+    checkpoint_forward: bool = False
     new_modules: tuple[str, ...] = ('',)
 
     recorder: Optional[Callable[[str, Tensor], None]] = None

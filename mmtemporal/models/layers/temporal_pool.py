@@ -11,7 +11,7 @@ torch.fx.wrap('temporal_mix')
 
 
 def temporal_pool(x: Tensor, num_segments: int, mode: str = 'avg') -> Tensor:
-    """Averages, or takes the maximum of, every frame and its two neighbours.
+    """Average, or take the maximum of, every frame and its two neighbours.
 
     The average counts the zeros beyond the ends of the clip, so that an end
     frame gets two thirds of the mean of two; TAda2D is defined so.

@@ -39,7 +39,7 @@ class _TemporalRouting(nn.Module):
             self.b_bias = _temporal_conv(hidden, bias_channels, kernel_size, bias=False)
 
     def init_weights(self) -> None:
-        """Initialises all weights; the calibrations are then exactly one."""
+        """Initialise all weights; the calibrations are then exactly one."""
         for module in self.modules():
             if isinstance(module, (nn.Conv1d, nn.Linear)):
                 nn.init.kaiming_normal_(
@@ -50,7 +50,7 @@ class _TemporalRouting(nn.Module):
         self.init_identity()
 
     def init_identity(self) -> None:
-        """Zeroes the last convolutions, so that the calibrations are one."""
+        """Zero the last convolutions, so that the calibrations are one."""
         nn.init.zeros_(self.b.weight)
         if self.bias_channels:
             nn.init.zeros_(self.b_bias.weight)
@@ -64,7 +64,7 @@ class _TemporalRouting(nn.Module):
 
 
 class ConvRouting(_TemporalRouting):
-    r"""Computes calibrations from neighbouring frames and the whole clip.
+    r"""Compute calibrations from neighbouring frames and the whole clip.
 
     ::
 
@@ -123,7 +123,7 @@ class ConvRouting(_TemporalRouting):
         self.init_weights()
 
     def hidden(self, means: Tensor) -> Tensor:
-        """Maps (n, in_channels, t) to (n, hidden, t)."""
+        """Map (n, in_channels, t) to (n, hidden, t)."""
         if self.use_global:
             means = means + self.g(means.mean(2, keepdim=True))
         hidden = self.a(means)
@@ -133,7 +133,7 @@ class ConvRouting(_TemporalRouting):
 
 
 class AttentionRouting(_TemporalRouting):
-    r"""Computes calibrations with self-attention over the frames of the clip.
+    r"""Compute calibrations with self-attention over the frames of the clip.
 
     ::
 
@@ -194,7 +194,7 @@ class AttentionRouting(_TemporalRouting):
         self.init_weights()
 
     def hidden(self, means: Tensor) -> Tensor:
-        """Maps (n, in_channels, t) to (n, hidden, t)."""
+        """Map (n, in_channels, t) to (n, hidden, t)."""
         hidden = quick_gelu(self.norm(self.a(means).transpose(1, 2)))
         hidden = hidden + self._attention(self.norm_attn(hidden))
         return hidden.transpose(1, 2)
@@ -209,7 +209,7 @@ class AttentionRouting(_TemporalRouting):
 
 
 def quick_gelu(x: Tensor) -> Tensor:
-    """The GELU of CLIP: ``x * sigmoid(1.702 * x)``."""
+    """Compute the GELU of CLIP: ``x * sigmoid(1.702 * x)``."""
     return x * torch.sigmoid(1.702 * x)
 
 

@@ -9,7 +9,7 @@ from .temporal_layer import SHIFT_RULES, MixingLayer
 
 
 class TemporalShift(MixingLayer):
-    """Mixes each channel of three neighbouring frames with weights of its own.
+    """Mix each channel of three neighbouring frames with weights of its own.
 
     It is a depthwise temporal convolution, the same for all clips. It starts
     as the shift of TSM: the first ``1 / shift_div`` of the channels comes from

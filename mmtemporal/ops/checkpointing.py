@@ -1,4 +1,4 @@
-"""Computing again in the backward pass what need not be kept for it."""
+"""Activation checkpointing that does not disturb batch norms."""
 
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
@@ -12,15 +12,15 @@ from torch.utils.checkpoint import checkpoint
 from .tracing import is_symbolic, is_traced
 
 
-def recompute(
+def checkpointed(
     function: Callable[[Tensor], Tensor],
     x: Tensor,
     *modules: nn.Module,
     random: bool = False,
 ) -> Tensor:
-    """Calls a function that keeps its input alone for the backward pass.
+    """Call a function with activation checkpointing: only its input is kept.
 
-    There, it is called once more, up to where its last intermediate result is
+    The backward pass calls it again, up to where its last intermediate result is
     known. That call leaves the running statistics of batch norms alone, so training
     is equal to training without. (Plain checkpointing updates them twice a step.)
 
@@ -46,7 +46,7 @@ def recompute(
 
 @contextmanager
 def _frozen_statistics(*modules: nn.Module):
-    """Keeps batch norms from updating, while they still use batch statistics."""
+    """Keep batch norms from updating, while they still use batch statistics."""
     norms = [m for each in modules for m in each.modules() if isinstance(m, _BatchNorm)]
     kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm, (_, counter) in zip(norms, kept):

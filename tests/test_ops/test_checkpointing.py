@@ -8,7 +8,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from mmtemporal.models.layers import InterlacedConv, TemporalInterlace
-from mmtemporal.ops import recompute
+from mmtemporal.ops import checkpointed
 
 
 def kept_bytes(run):
@@ -33,7 +33,7 @@ def test_equals_plain_training_in_one_step_after_another():
         x = torch.randn(5, 4, 3, 3, dtype=torch.float64, requires_grad=True)
         z = x.detach().clone().requires_grad_()
         plain(x).square().sum().backward()
-        recompute(other, z, other).square().sum().backward()
+        checkpointed(other, z, other).square().sum().backward()
         assert torch.equal(x.grad, z.grad)
     for a, b in zip(plain.parameters(), other.parameters()):
         assert torch.equal(a.grad, b.grad)
@@ -45,7 +45,7 @@ def test_equals_plain_training_in_one_step_after_another():
 def test_random_numbers_are_the_same_again_where_asked_for(random):
     x = torch.randn(1000, requires_grad=True)
     dropout = nn.Dropout()
-    y = recompute(lambda x: dropout(x).sin(), x, random=random)
+    y = checkpointed(lambda x: dropout(x).sin(), x, random=random)
     kept = y.detach() != 0
     torch.rand(1)
     y.sum().backward()
@@ -55,7 +55,7 @@ def test_random_numbers_are_the_same_again_where_asked_for(random):
 def test_keeps_its_input_alone():
     x = torch.randn(8, 4, 64, 64, requires_grad=True)
     layers = make_layers().float()
-    kept = kept_bytes(lambda: recompute(layers, x, layers))
+    kept = kept_bytes(lambda: checkpointed(layers, x, layers))
     assert x.nbytes <= kept < 1.1 * x.nbytes  # the output
     assert kept_bytes(lambda: layers(x)) > 4 * x.nbytes
 
