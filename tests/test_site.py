@@ -23,7 +23,7 @@ for _name in ('sphinx', 'myst_parser', 'furo', 'sphinx_copybutton'):
 pytestmark = pytest.mark.slow
 REPOSITORY = CONFIGS.parent
 SOURCES = [
-    *(REPOSITORY / name for name in ('README.md', 'CHANGELOG.md')),
+    *(REPOSITORY / name for name in ('README.md', 'CHANGELOG.md', 'CONTRIBUTING.md')),
     *sorted((REPOSITORY / 'docs').rglob('*.md')),
     *sorted(CONFIGS.rglob('*.md')),
 ]
@@ -59,7 +59,6 @@ def site(tmp_path_factory):
     done = subprocess.run(
         [*command, *options],
         cwd=REPOSITORY,
-        env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
         capture_output=True,
         text=True,
     )
