@@ -46,7 +46,7 @@ class ExactResumeHook(Hook):
             runner.val_loop.run()
 
     def before_val_epoch(self, runner):
-        # Kept by the checkpoint that is written once more for the best score.
+        # Kept by the checkpoint that is written again for the best score.
         runner.message_hub.update_info(VALIDATED, runner.epoch)
 
     def before_train_epoch(self, runner):

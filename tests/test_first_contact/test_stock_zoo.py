@@ -31,7 +31,7 @@ def frames_of(name):
 
 
 # What is refused, and for which reason; all else runs.
-NO_PLACE = 'no published place of {layer}.* is known in a .*; set backbone.where'
+NO_PLACE = 'no published insertion points of {layer}.* set backbone.where'
 REFUSED = {
     **{('c3d', layer): NO_PLACE for layer in LAYERS[:4]},
     **{('uniformer', layer): NO_PLACE for layer in LAYERS[:4]},
@@ -39,7 +39,7 @@ REFUSED = {
     # The stock operator is compiled, and for CUDA alone.
     **{('tin', layer): 'Failed to import `tin_shift`' for layer in LAYERS},
     **{
-        (name, 'LongTermTDM'): 'LongTermTDM convolves maps, but .* sees tokens'
+        (name, 'LongTermTDM'): 'LongTermTDM convolves feature maps, but .* sees token'
         for name in zoo.CONFIGS
         if name.startswith(('mvit', 'timesformer', 'videomae'))
     },

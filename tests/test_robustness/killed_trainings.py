@@ -7,7 +7,7 @@ import sys
 
 import torch
 from adapters import RESNET
-from host_libraries import hidden
+from backbone_libraries import hidden
 from mmengine import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner

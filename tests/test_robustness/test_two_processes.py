@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from host_libraries import hidden
+from backbone_libraries import hidden
 from mmaction.structures import ActionDataSample
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
 from small_backbones import BACKBONES, build, clips
