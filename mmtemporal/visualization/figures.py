@@ -1,5 +1,6 @@
 """All figures of a network and some videos."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -70,6 +71,14 @@ def draw_cam(
     """
     with style():
         return draw_grad_cam(model, clips, layer or default_layer(model))
+
+
+def to_png(figure: Figure) -> bytes:
+    """Return a figure as a PNG picture."""
+    file = io.BytesIO()
+    with style():
+        figure.savefig(file, format='png')
+    return file.getvalue()
 
 
 def save_figures(

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from .clip import Clip
 from .style import SEQUENTIAL, frame_size, new_figure, row_label, show_strip
 
+# Height and width of the feature maps of which one tells places.
+MIN_PIXELS = 7
+
 
 def default_layer(model: nn.Module) -> str:
     """Return the name of what gives the last feature maps of a recognizer.
@@ -23,6 +26,48 @@ def default_layer(model: nn.Module) -> str:
     """
     stages = getattr(model.backbone, 'stages', None)
     return 'backbone' if stages is None else f'backbone.stages.{len(stages) - 1}'
+
+
+def readable_layer(model: nn.Module, data: dict) -> str:
+    """Return the name of the last stage whose feature maps are not too small to show.
+
+    Of frames of a common size that is :func:`default_layer`. Small frames have feature
+    maps of a few pixels there, which show no places.
+
+    Args:
+        model: Recognizer in eval mode.
+        data: Batch of one clip in one view, as the pipeline makes it.
+    """
+    default = default_layer(model)
+    parent = default.rpartition('.')[0] or 'backbone'
+    names = _children(model, parent)
+    while len(names) == 1:  # what an adapter wraps
+        names = _children(model, names[0])
+    sizes = {}
+
+    def keep(name: str, output: object) -> None:
+        if isinstance(output, Tensor) and output.dim() in (4, 5):
+            sizes[name] = min(output.shape[-2:])
+
+    handles = [
+        _find(model, name).register_forward_hook(
+            lambda module, args, output, name=name: keep(name, output)
+        )
+        for name in dict.fromkeys([*names, default])
+    ]
+    try:
+        with torch.no_grad():
+            model(model.data_preprocessor(data)['inputs'], stage='head')
+    finally:
+        for handle in handles:
+            handle.remove()
+    # In the order in which they ran.
+    readable = [name for name, size in sizes.items() if size >= MIN_PIXELS]
+    return readable[-1] if readable else default
+
+
+def _children(model: nn.Module, parent: str) -> list[str]:
+    return [f'{parent}.{name}' for name, _ in _find(model, parent).named_children()]
 
 
 def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:

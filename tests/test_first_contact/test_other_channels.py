@@ -6,9 +6,9 @@ from mmaction.registry import MODELS
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
+from network_names import RESNETS
 
 CONVNEXT = dict(depths=(1, 1, 1, 1), channels=(16, 32, 64, 128))
-RESNETS = ('TANet', 'TIN', 'TDN', 'TAda2D')
 CONVNEXTS = {
     'TAdaConvNeXt': CONVNEXT,
     'TAdaConvNeXtV2': dict(CONVNEXT, head_dim=8),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from adapters import adapter, build
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from torch import nn
 
 from mmtemporal.models import TAda2D, TAdaConvNeXtV2

@@ -6,7 +6,7 @@ from functools import lru_cache
 import pytest
 import torch
 from adapted_networks import HOSTS, TSM, scores
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.optim import build_optim_wrapper

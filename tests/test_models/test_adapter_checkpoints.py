@@ -2,7 +2,7 @@
 
 import pytest
 from adapters import MOBILENET, RESNET, Odd, adapter, build
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmengine.runner import load_checkpoint, save_checkpoint
 from torch import nn
 

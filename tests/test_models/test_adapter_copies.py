@@ -14,7 +14,7 @@ from adapters import (
     frames,
     shake,
 )
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmengine.model import ExponentialMovingAverage
 
 from mmtemporal.models import fuse_for_inference

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from adapters import MOBILENET, RESNET, RESNET50, TDN, T, adapter, build
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmengine.logging import MMLogger
 
 

@@ -16,7 +16,7 @@ from adapters import (
     frames,
     shake,
 )
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from torch import nn
 
 # For each: the network, the host, the layers, and what the names of the network have

@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 import torch
 from adapters import MOBILENET, RESNET, adapter, build, frames, shake, temporal_state
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmengine.runner import save_checkpoint
 from torch.nn.modules.batchnorm import _BatchNorm
 

@@ -188,8 +188,12 @@ def test_a_view_of_a_stock_backbone_with_convolutions_of_this_package():
                 backbone=dict(type='ResNet', depth=18, conv_cfg=conv_cfg),
             )
         )
+    model.cfg = Config()
     # Three crops are three views.
     assert _rows_of_a_view(model, torch.zeros(12, 3, 8, 8)) == 4
     with DefaultScope.overwrite_default_scope('mmaction'):
         model.backbone = MODELS.build(dict(type='ResNet', depth=18))
     assert _rows_of_a_view(model, torch.zeros(12, 3, 8, 8)) == 12
+    sampler = dict(type='SampleFrames', clip_len=1, num_clips=6)
+    model.cfg = Config(dict(test_pipeline=[sampler]))
+    assert _rows_of_a_view(model, torch.zeros(12, 3, 8, 8)) == 6
