@@ -51,7 +51,7 @@ class Viewer:
         model: Recognizer in eval mode, with its config as ``cfg``.
         class_names: Names of the classes, instead of numbers.
         cam_layer: Module at which Grad-CAM looks. Defaults to the last one whose
-            feature maps are not too small to show places.
+            feature maps are not too small to show regions.
 
     Raises:
         ValueError: The config does not say how a video is read, or there is no such
