@@ -2,7 +2,7 @@
 
 from functools import wraps
 from types import ModuleType
-from typing import Callable
+from typing import Any, Callable
 
 from mmengine.logging import print_log
 
@@ -35,7 +35,7 @@ def _replace_loaders(module: ModuleType) -> None:
 
 def _converting(load: Callable) -> Callable:
     @wraps(load)
-    def load_and_convert(filename: str, *args, **kwargs) -> object:
+    def load_and_convert(filename: str, *args: Any, **kwargs: Any) -> object:
         return convert_if_third_party(load(filename, *args, **kwargs), filename)
 
     return load_and_convert

@@ -7,7 +7,7 @@ how they choose ``A``. In all of them only near frames meet, so it is given as i
 band of K weights, which costs K multiply-adds a value.
 """
 
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 import torch.nn.functional as F
@@ -134,11 +134,11 @@ class _Mix(torch.autograd.Function):
         return out
 
     @staticmethod
-    def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple:
+    def backward(ctx: Any, grad: Tensor) -> tuple:
         frames, weights = ctx.saved_tensors
         k, m = weights.size(1), weights.size(3)
         return (
@@ -181,11 +181,11 @@ class _Correlate(torch.autograd.Function):
         return weights
 
     @staticmethod
-    def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:2])
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple:
+    def backward(ctx: Any, grad: Tensor) -> tuple:
         left, right = ctx.saved_tensors
         return (
             _Mix.apply(right, grad) if ctx.needs_input_grad[0] else None,

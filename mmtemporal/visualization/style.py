@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -46,7 +47,7 @@ def new_figure(title: str, width: float, height: float) -> Figure:
     return figure
 
 
-def show_strip(axis: Axes, frames: np.ndarray, **kwargs) -> ScalarMappable:
+def show_strip(axis: Axes, frames: np.ndarray, **kwargs: Any) -> ScalarMappable:
     """Draw frames or maps (t, h, w, ...) in a row, frame i at the place i.
 
     Args:

@@ -1,6 +1,7 @@
 """Training on what can be read."""
 
 import logging
+from typing import Optional
 
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
@@ -60,7 +61,7 @@ class SkipBroken(BaseTransform):
         self.num_read = 0
         self.broken: set[str] = set()
 
-    def transform(self, results: dict):
+    def transform(self, results: dict) -> Optional[dict]:
         self.num_read += 1
         file = results.get('filename', results.get('frame_dir'))
         try:

@@ -2,7 +2,7 @@
 
 import os.path as osp
 from collections.abc import Iterable
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 from mmaction.datasets.transforms import DecordInit
@@ -111,7 +111,7 @@ class _Part:
     def __len__(self) -> int:
         return self._count
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
 
     def get_batch(self, indices: Iterable[int]) -> object:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModule, initialize
@@ -254,6 +254,8 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         drawing, loading = split_rules(init_cfg)
         initialize(self, drawing + loading)
 
-    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
         prepare_checkpoint(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -4,7 +4,7 @@ Paper: TAM: Temporal Adaptive Module for Video Recognition (ICCV 2021),
 https://arxiv.org/abs/2005.06803
 """
 
-from typing import Optional
+from typing import Any, Optional
 
 from torch import Tensor, nn
 
@@ -118,7 +118,7 @@ class TANet(TemporalResNet):
         block_style: str = 'b',
         *,
         resize_segments: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self.tam_cfg = check_options('backbone.tam_cfg', tam_cfg)
         self.block_style = block_style

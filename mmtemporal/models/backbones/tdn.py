@@ -6,7 +6,7 @@ Paper: TDN: Temporal Difference Networks for Efficient Action Recognition
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -104,7 +104,7 @@ class TDN(TemporalResNet):
         shift_stages: Sequence[int] = (1, 2, 3),
         ltdm_cfg: Optional[dict] = None,
         num_stages: int = 4,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         check_integer('backbone.num_stages', num_stages, maximum=4)
         check_stages('backbone.long_term_stages', long_term_stages, num_stages)

@@ -5,7 +5,7 @@ Papers: TAda! Temporally-Adaptive Convolutions for Video Understanding (ICLR
 Efficient Video Understanding, https://arxiv.org/abs/2308.05787
 """
 
-from typing import Optional
+from typing import Optional, Union
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from mmtemporal.ops.tracing import is_symbolic
 
 from .calibration import compute_calibration, make_routing, scale
 from .temporal_layer import TemporalLayer
+
+_Size2d = Union[int, tuple[int, int]]
+_Size3d = Union[int, tuple[int, int, int]]
 
 
 class TAdaConv2d(TemporalLayer, nn.Conv2d):
@@ -80,10 +83,10 @@ class TAdaConv2d(TemporalLayer, nn.Conv2d):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
+        kernel_size: _Size2d,
+        stride: _Size2d = 1,
+        padding: _Size2d = 0,
+        dilation: _Size2d = 1,
         groups: int = 1,
         bias: bool = True,
         *,
@@ -188,10 +191,10 @@ class TAdaConv3d(TemporalLayer, nn.Conv3d):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
+        kernel_size: _Size3d,
+        stride: _Size3d = 1,
+        padding: _Size3d = 0,
+        dilation: _Size3d = 1,
         groups: int = 1,
         bias: bool = True,
         *,
