@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from browser import page, problems  # noqa: F401  fixtures
 
 import mmtemporal  # noqa: F401  makes the released mmaction2 importable
 
