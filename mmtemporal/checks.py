@@ -55,7 +55,7 @@ def check_probability(name: str, value: Any) -> None:
 
     What is always dropped cannot be made up for, so that is refused.
     """
-    if not isinstance(value, Real) or not 0 <= value < 1:
+    if not isinstance(value, Real) or not 0 <= value < 1:  # type: ignore[operator]
         raise ValueError(f'got {name}={value!r}, expected at least 0 and less than 1')
 
 
@@ -103,4 +103,4 @@ def are_integers(values: Any, length: int, minimum: int = 1) -> bool:
 
 
 def _is_integer(value: Any, minimum: float, maximum: float = inf) -> bool:
-    return isinstance(value, Integral) and minimum <= value <= maximum
+    return isinstance(value, Integral) and minimum <= value <= maximum  # type: ignore[operator]

@@ -31,7 +31,7 @@ def find_tools() -> dict[str, Path]:
     Returns:
         Names such as ``'analysis_tools/get_flops'``, and paths.
     """
-    package = Path(find_spec('mmaction').origin).parent
+    package = Path(find_spec('mmaction').origin).parent  # type: ignore[union-attr, arg-type]
     folder = package / '.mim' / 'tools'
     if not folder.is_dir():  # a source checkout that was never installed
         folder = package.parent / 'tools'

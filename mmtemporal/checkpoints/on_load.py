@@ -1,8 +1,9 @@
 """Let mmengine load the authors' checkpoints as they are."""
 
 from functools import wraps
+from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any, Callable, Union
 
 from mmengine.logging import print_log
 
@@ -41,7 +42,7 @@ def _converting(load: Callable) -> Callable:
     return load_and_convert
 
 
-def convert_if_third_party(checkpoint: object, filename: str) -> object:
+def convert_if_third_party(checkpoint: Any, filename: Union[str, Path]) -> Any:
     """Return a checkpoint in our names if it is of the authors, else as it is.
 
     Raises:

@@ -47,8 +47,8 @@ def allow_training_checkpoints() -> bool:
             )
         return getattr(owner, name)
 
-    reconstruct = np.ndarray(0).__reduce__()[0]
-    scalar = np.float64(0).__reduce__()[0]
+    reconstruct: Any = np.ndarray(0).__reduce__()[0]
+    scalar: Any = np.float64(0).__reduce__()[0]
     # numpy 2 renamed the module of both functions; checkpoints exist with either.
     functions = [
         (function, f'numpy.{core}.multiarray.{function.__name__}')

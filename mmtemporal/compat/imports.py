@@ -58,7 +58,7 @@ class _NewerMMCVFinder(MetaPathFinder):
             return None
         self.searching = True
         try:
-            spec = find_spec(fullname)
+            spec: Any = find_spec(fullname)
         finally:
             self.searching = False
         if spec is not None:
@@ -150,7 +150,7 @@ def stub_drn() -> bool:
     """
     if any(isinstance(finder, _DRNFinder) for finder in sys.meta_path):
         return False
-    mmaction = Path(find_spec('mmaction').origin).parent
+    mmaction = Path(find_spec('mmaction').origin).parent  # type: ignore[union-attr, arg-type]
     if not (mmaction / 'models/localizers/drn/drn.py').is_file():
         sys.meta_path.append(_DRNFinder())  # last: a real module would win
         return True

@@ -20,7 +20,7 @@ class _Finder(MetaPathFinder):
         if fullname != self.name:
             return None
         sys.meta_path.remove(self)
-        spec = find_spec(fullname)
+        spec: Any = find_spec(fullname)
         run = spec.loader.exec_module
 
         def run_and_change(module: ModuleType) -> None:

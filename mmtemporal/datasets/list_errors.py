@@ -38,7 +38,7 @@ class _Lines(list):
 
 
 def _name_errors(load: Callable, form: str) -> Callable:
-    module = sys.modules[load.__module__]
+    module: Any = sys.modules[load.__module__]
     stock_list_from_file = module.list_from_file
 
     @functools.wraps(load)

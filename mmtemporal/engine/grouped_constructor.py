@@ -48,7 +48,7 @@ def _read_rule(index: int, cfg: dict) -> _Rule:
     except (re.error, TypeError) as error:
         raise ValueError(f'{text}: name is no regular expression: {error}') from error
     factors = [cfg.get(key, 1.0) for key in ('lr_mult', 'decay_mult')]
-    if not all(isinstance(factor, Real) and factor >= 0 for factor in factors):
+    if not all(isinstance(factor, Real) and factor >= 0 for factor in factors):  # type: ignore[operator]
         raise ValueError(f'{text}: multipliers must be numbers, 0 or greater')
     return _Rule(text, name, kind, *factors)
 

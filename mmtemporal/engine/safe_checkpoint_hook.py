@@ -54,12 +54,13 @@ class SafeCheckpointHook(CheckpointHook):
     def _whole_files(self, runner: Runner) -> Iterator[Runner]:
         """Give a runner that writes whole files, and remove what is old at the end."""
         # None where it was only validated. An older form comes within a client.
-        backend = getattr(self, 'file_backend', None)
+        backend: Any = getattr(self, 'file_backend', None)
         is_local = isinstance(getattr(backend, 'client', backend), LocalBackend)
         if not is_local or not isinstance(runner, Runner):
             yield runner
             return
-        self.file_backend = later = _RemovesLater(backend)
+        later = _RemovesLater(backend)
+        self.file_backend: Any = later
         whole = _WholeFiles(runner)
         try:
             yield whole

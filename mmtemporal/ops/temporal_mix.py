@@ -98,7 +98,9 @@ def mix_reference(frames: Tensor, weights: Tensor) -> Tensor:
     t, k = frames.size(1), weights.size(1)
     moved, kept = frames.tensor_split([weights.size(3)], 2)
     padded = F.pad(moved, (0, 0) * 3 + (k // 2, k // 2))
-    mixed = sum(weights[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k))
+    mixed: Any = sum(
+        weights[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k)
+    )
     return torch.cat((mixed, kept), 2) if kept.size(2) else mixed
 
 

@@ -1,6 +1,6 @@
 """The one look of all figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -100,7 +100,7 @@ def row_label(axis: Axes, text: str) -> None:
 
 
 def around(
-    neutral: float, values: Sequence[np.ndarray], share: float = 100
+    neutral: float, values: Iterable[np.ndarray], share: float = 100
 ) -> Normalize:
     """Return a scale with a neutral value in its middle.
 
@@ -114,14 +114,14 @@ def around(
     return Normalize(neutral - reach, neutral + reach)
 
 
-def from_zero(values: Sequence[np.ndarray]) -> Normalize:
+def from_zero(values: Iterable[np.ndarray]) -> Normalize:
     """Return a scale from zero to the greatest value."""
     return Normalize(0, max(LEAST, *(float(value.max()) for value in values)))
 
 
 def violins(axis: Axes, data: Sequence[np.ndarray], places: Sequence[int]) -> None:
     """Draw distributions, with their least, median and greatest value."""
-    parts = axis.violinplot(data, places, widths=0.8, showmedians=True)
+    parts: Any = axis.violinplot(data, places, widths=0.8, showmedians=True)
     for body in parts['bodies']:
         body.set(facecolor=COLOURS[0], alpha=0.35)
     for name in ('cmins', 'cmaxes', 'cbars', 'cmedians'):

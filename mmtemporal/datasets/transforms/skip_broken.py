@@ -1,7 +1,7 @@
 """Training on what can be read."""
 
 import logging
-from typing import Optional
+from typing import Any, Optional
 
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
@@ -63,7 +63,7 @@ class SkipBroken(BaseTransform):
 
     def transform(self, results: dict) -> Optional[dict]:
         self.num_read += 1
-        file = results.get('filename', results.get('frame_dir'))
+        file: Any = results.get('filename', results.get('frame_dir'))
         try:
             return self.transforms(results)
         # Decoders raise many kinds. What is no fault of the video meets the limit.

@@ -133,7 +133,7 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         self.in_channels = trace.input[1]
         features = trace.features_of(trace.output)
         self.out_layout = features and features.layout
-        self.out_rows = trace.output and trace.output[0]
+        self.out_rows: Optional[int] = trace.output and trace.output[0]
         self._insert(layers, where, position, trace)
         # Hosts freeze here what is to be frozen: from the start, so that neither the
         # optimizer nor a distributed wrapper ever waits for these gradients.

@@ -35,7 +35,7 @@ def build_tada_conv2d(
         *args: See :class:`~mmtemporal.models.layers.TAdaConv2d`.
         **kwargs: As well.
     """
-    conv = TAdaConv2d
+    conv: type[nn.Conv2d] = TAdaConv2d
     sizes = _pair(kernel_size)
     if max(sizes) == 1 or _is_stem(in_channels, sizes, kwargs):
         kwargs = _without_calibration(kwargs)
@@ -52,7 +52,7 @@ def build_tada_conv3d(
     One over time alone is not calibrated; for these see
     :class:`~mmtemporal.models.backbones.TemporalAdapter`.
     """
-    conv = TAdaConv3d
+    conv: type[nn.Conv3d] = TAdaConv3d
     sizes = _triple(kernel_size)[1:]
     if max(sizes) == 1 or _is_stem(in_channels, sizes, kwargs):
         kwargs = _without_calibration(kwargs)

@@ -5,7 +5,7 @@ Papers: TAda! Temporally-Adaptive Convolutions for Video Understanding (ICLR
 Efficient Video Understanding, https://arxiv.org/abs/2308.05787
 """
 
-from typing import Any
+from typing import Any, Callable
 
 import torch.nn.functional as F
 from mmcv.cnn.bricks import DropPath
@@ -35,7 +35,7 @@ class TAdaConvNeXtBlock(nn.Module):
         - input, output: (n * t, channels, h, w)
     """
 
-    activation = staticmethod(F.gelu)
+    activation: Callable[[Tensor], Tensor] = staticmethod(F.gelu)
 
     def __init__(
         self,

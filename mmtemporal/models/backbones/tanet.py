@@ -43,7 +43,7 @@ class TABlock(nn.Module):
     """
 
     def __init__(
-        self, block: nn.Module, num_segments: int, style: str, tam_cfg: dict
+        self, block: Any, num_segments: int, style: str, tam_cfg: dict
     ) -> None:
         super().__init__()
         check_choice('backbone.block_style', style, _POSITIONS)

@@ -75,6 +75,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
 
     image_network = ImageResNet
     wrapper: Optional[str] = None
+    is_init: bool
 
     def __init__(
         self,

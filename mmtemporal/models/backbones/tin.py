@@ -62,7 +62,7 @@ class TIN(TemporalResNet):
         super().__init__(depth, num_segments, **kwargs)
         self.resize_segments = resize_segments
 
-    def make_block(self, block: nn.Module, stage: int) -> nn.Module:
+    def make_block(self, block: Any, stage: int) -> nn.Module:
         interlacing = TemporalInterlace(
             block.conv1.in_channels, self.num_segments, self.shift_div, **self.tin_cfg
         )

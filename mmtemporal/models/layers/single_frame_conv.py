@@ -24,10 +24,10 @@ class SingleFrameConv3d(nn.Conv3d):
         super().__init__(
             conv.in_channels,
             conv.out_channels,
-            (1, *conv.kernel_size[1:]),
-            conv.stride,
+            (1, *conv.kernel_size[1:]),  # type: ignore[arg-type]
+            conv.stride,  # type: ignore[arg-type]
             (0, *conv.padding[1:]),
-            conv.dilation,
+            conv.dilation,  # type: ignore[arg-type]
             conv.groups,
             conv.bias is not None,
         )

@@ -120,7 +120,7 @@ class TAdaConv2d(TemporalLayer, nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         if is_symbolic(x):
-            return self._convolve(x, self.num_segments)
+            return self._convolve(x, self.num_segments)  # type: ignore[arg-type]
         if x.dim() == 5:
             # (n, c, t, h, w) -> (n * t, c, h, w), and back
             t = x.size(2)
@@ -132,7 +132,7 @@ class TAdaConv2d(TemporalLayer, nn.Conv2d):
                 f'{self.num_segments}, or clips (n, c, t, h, w); got shape '
                 f'{tuple(x.shape)}'
             )
-        return self._convolve(x, self.num_segments)
+        return self._convolve(x, self.num_segments)  # type: ignore[arg-type]
 
     def _convolve(self, x: Tensor, t: int) -> Tensor:
         alpha, bias = compute_calibration(self, x.unflatten(0, (-1, t)).transpose(1, 2))
@@ -246,7 +246,7 @@ class TAdaConv3d(TemporalLayer, nn.Conv3d):
     def _convolve_scaled(self, x: Tensor, alpha: Tensor) -> Tensor:
         t, size = x.size(2), self.kernel_size[0]
         padded = F.pad(x, (0, 0) * 2 + (size // 2, size // 2))
-        return sum(
+        return sum(  # type: ignore[return-value]
             F.conv3d(
                 scale(padded[:, :, i : i + t], alpha),
                 self.weight[:, :, i : i + 1],
