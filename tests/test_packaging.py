@@ -75,6 +75,7 @@ def test_files(wheel):
     assert 'mmtemporal/.mim/model-index.yml' in names
     assert 'mmtemporal/compat/imports.py' in names
     assert 'mmtemporal/quickstart/page.html' in names
+    assert 'mmtemporal/py.typed' in names
     assert not [name for name in names if '__pycache__' in name]
     assert {name.split('/')[0] for name in names} == {
         'mmtemporal',

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModule, initialize
@@ -134,7 +134,7 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         self.in_channels = trace.input[1]
         features = trace.features_of(trace.output)
         self.out_layout = features and features.layout
-        self.out_rows = trace.output and trace.output[0]
+        self.out_rows: Optional[int] = trace.output and trace.output[0]
         self._insert(layers, where, position, trace)
         # Backbones freeze here what is to be frozen: from the start, so that neither
         # the optimizer nor a distributed wrapper ever waits for these gradients.
@@ -258,6 +258,8 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         drawing, loading = split_rules(init_cfg)
         initialize(self, drawing + loading)
 
-    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
         prepare_checkpoint(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)

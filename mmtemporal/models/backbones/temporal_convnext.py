@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -274,7 +274,9 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
             return tensor.reshape(value.shape)
         return tensor
 
-    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
         """Take the checkpoint of a ConvNeXt, too, and refuse those of other networks.
 
         mmengine loads checkpoints loosely and would only log the difference.

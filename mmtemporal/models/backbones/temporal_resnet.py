@@ -1,7 +1,7 @@
 """What all temporal networks on a ResNet share."""
 
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from mmaction.models.backbones.resnet import ResNet
 from mmengine.model import BaseModule
@@ -75,6 +75,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
 
     image_network = ImageResNet
     wrapper: Optional[str] = None
+    is_init: bool
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
         norm_eval: bool = False,
         partial_bn: bool = False,
         frozen_stages: int = -1,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         check_choice('backbone.depth', depth, self.arch_settings)
         check_integer('backbone.num_segments', num_segments)
@@ -191,7 +192,9 @@ class TemporalResNet(TemporalBackbone, ResNet):
         """Return a tensor of a ResNet in the form that the backbone has it in."""
         return tensor
 
-    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
         """Take the checkpoint of a ResNet, too, and refuse those of other networks.
 
         mmengine loads checkpoints loosely and would only log the difference.
