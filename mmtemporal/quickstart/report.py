@@ -27,20 +27,20 @@ CAPTIONS = dict(
         'of each stage. On the diagonal nothing is mixed; weight to the right of it '
         'comes from later frames, to the left of it from earlier ones.'
     ),
-    tam_kernels=(
+    kernels=(
         'The kernels behind these matrices: a violin is the distribution over the '
         'channels of the weight of the frame before (-1), the frame itself (0) and '
         'the frame after (+1).'
     ),
-    tin_interlacing=(
+    interlacing=(
         'Offsets by which groups of channels move in time, and how much each frame '
         'counts after the move.'
     ),
-    tdn_differences=(
+    differences=(
         'Beside the shifts above: what changes within the window of each segment, and '
         'how strongly the places of the feature maps are weighted because of it.'
     ),
-    tada_calibrations=(
+    calibrations=(
         'The average above is the same for every clip. What depends on the clip is the '
         'calibration of the convolution kernels, which differs from frame to frame.'
     ),
