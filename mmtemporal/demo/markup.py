@@ -45,6 +45,8 @@ STYLE = """
 .mmt-scroll { overflow-x: auto; background: white; border-radius: 8px;
   padding: .5rem; border: 1px solid var(--border-color-primary); }
 .mmt-scroll img { display: block; margin: 0 auto; max-width: none; }
+@media (max-width: 700px) { .mmt-all > section > p::after {
+  content: " Scroll the picture sideways."; opacity: .75; } }
 .mmt-error { border-left: 4px solid #d55e00; padding: .6rem 1rem;
   overflow-wrap: anywhere; background: rgb(213 94 0 / .1); }
 """
@@ -93,7 +95,7 @@ def show_pictures(pictures: dict[str, bytes], notes: Iterable[str]) -> str:
         sections.append(
             f'<section><h3>{heading}</h3><p>{text}</p>'
             f'<div class="mmt-scroll" tabindex="0"><img src="{_source(picture)}" '
-            f'alt="{heading}" style="width: {width / SCALE:.0f}px"></div></section>'
+            f'alt="{heading}" style="{_size(width / SCALE)}"></div></section>'
         )
     said = ''.join(f'<p class="mmt-note">{escape(note)}</p>' for note in notes)
     return (
@@ -116,6 +118,11 @@ def _bar(name: str, score: float) -> str:
 
 def _seconds(value: float) -> str:
     return f'{value:.2f} s' if value < 10 else f'{value:.0f} s'
+
+
+def _size(width: float) -> str:
+    # As wide as there is room, but not so small that it cannot be read.
+    return f'width: max({0.75 * width:.0f}px, min({width:.0f}px, 100%))'
 
 
 def _source(picture: bytes) -> str:

@@ -6,7 +6,9 @@ from threading import Lock
 from time import perf_counter
 from typing import Optional
 
-import decord  # noqa: F401  so that the first video does not wait for it
+# Also imported when the first pipeline is built, whose video would wait for it.
+import decord  # noqa: F401
+import mmaction.datasets.transforms  # noqa: F401
 import torch
 from torch import Tensor, nn
 
@@ -49,7 +51,7 @@ class Viewer:
         model: Recognizer in eval mode, with its config as ``cfg``.
         class_names: Names of the classes, instead of numbers.
         cam_layer: Module at which Grad-CAM looks. Defaults to the last one whose
-            feature maps are not too small to show places.
+            feature maps are not too small to show regions.
 
     Raises:
         ValueError: The config does not say how a video is read, or there is no such

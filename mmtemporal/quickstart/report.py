@@ -38,7 +38,7 @@ CAPTIONS = dict(
     ),
     differences=(
         'Beside the shifts above: what changes within the window of each segment, and '
-        'how strongly the places of the feature maps are weighted because of it.'
+        'how strongly the regions of the feature maps are weighted because of it.'
     ),
     calibrations=(
         'The average above is the same for every clip. What depends on the clip is the '

@@ -1,4 +1,4 @@
-"""README's lines on configs of MMAction2's zoo: they run, or one error says why not.
+"""The pages' lines on configs of MMAction2's zoo run, or one error says why not.
 
 All are built. One family of each kind of backbone is trained and tested with every
 layer, and each of the others with one.
@@ -24,7 +24,7 @@ QUICK = {
 
 
 def add_a_layer(path, layer, frames):
-    lines = zoo.readme_lines('Keep the backbone, add a layer')
+    lines = zoo.page_lines('docs/any_backbone.md')
     return zoo.replace(
         lines,
         ('your_tsn_config.py', str(path)),

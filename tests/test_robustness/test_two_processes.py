@@ -92,6 +92,7 @@ def results(tmp_path_factory):
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', BACKBONES)
 def test_two_processes_are_one_with_both_batches(results, name):
     one, two = results[name, 'one'], results[name, 'two']
