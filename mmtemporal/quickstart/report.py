@@ -113,10 +113,10 @@ def _confusion(run: Run) -> str:
             kind = 'right' if other == label else 'wrong'
             if other == MIRRORED_LABELS[label]:
                 kind = 'reversed'
-            strong = ' strong' if shares[label, other] > 0.5 else ''
+            number, share = counts[label, other], shares[label, other]
+            kind += ' strong' if share > 0.5 else ''
             body += (
-                f'<td class="{kind}{strong}" style="--share:{shares[label, other]:.3f}">'
-                f'{counts[label, other] or ""}</td>'
+                f'<td class="{kind}" style="--share:{share:.3f}">{number or ""}</td>'
             )
         body += '</tr>'
     return (
