@@ -72,7 +72,6 @@ def draw_curves(curves: Curves, *plots: Callable[[Axes, Curves], None]) -> Figur
         plot(axis, curves)
         axis.set(xlabel='epoch', xlim=(0, None))
         axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.legend()
     return figure
 
 
@@ -81,6 +80,7 @@ def plot_loss(axis: Axes, curves: Curves) -> None:
     for colour, (name, (losses, _)) in zip(COLOURS, curves.items()):
         axis.plot(*zip(*losses), color=colour, label=name)
     axis.set(title='loss of training', ylim=(0, None))
+    axis.legend(loc='upper right')
 
 
 def plot_top1(axis: Axes, curves: Curves) -> None:
@@ -88,6 +88,8 @@ def plot_top1(axis: Axes, curves: Curves) -> None:
     for colour, (name, (_, accuracies)) in zip(COLOURS, curves.items()):
         axis.plot(*zip(*accuracies), 'o-', color=colour, label=name)
     axis.set(title='top-1 of validation', ylim=(0, 1.03))
+    # Between networks that see the order of frames and those that do not.
+    axis.legend(loc='center right')
     axis.yaxis.set_major_formatter('{x:.0%}')
     axis.axhline(0.5, color=GREY, linestyle=':', linewidth=1)
     axis.annotate(
