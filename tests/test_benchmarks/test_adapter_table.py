@@ -29,7 +29,12 @@ def rows(tool, page):
 
 
 @pytest.mark.parametrize(
-    'number, path', enumerate(RECIPES), ids=lambda x: Path(str(x)).stem
+    'number, path',
+    [
+        pytest.param(*row, marks=[pytest.mark.slow] if row[0] else [])
+        for row in enumerate(RECIPES)
+    ],
+    ids=lambda x: Path(str(x)).stem,
 )
 def test_row(tool, number, path):
     if Config.fromfile(path).model.backbone.backbone.type.startswith('torchvision.'):

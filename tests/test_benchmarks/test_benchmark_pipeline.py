@@ -57,7 +57,9 @@ def raw_frames_config(folder):
     return path
 
 
-@pytest.mark.parametrize('split', ['train', 'test'])
+@pytest.mark.parametrize(
+    'split', ['train', pytest.param('test', marks=pytest.mark.slow)]
+)
 def test_every_transform_has_a_row(tmp_path, video, split):
     configs = [shipped_config('TDN'), raw_frames_config(tmp_path)]
     out = tmp_path / 'results' / 'pipeline.csv'
@@ -107,6 +109,7 @@ def test_errors_name_the_argument(tmp_path, video, monkeypatch, capsys):
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_settings_beside_the_usual_one(tmp_path):
     out = tmp_path / 'settings.csv'
     options = ['--groups', 'readers', '--seconds', '1', '--repeats', '1', '--out', out]

@@ -22,8 +22,16 @@ from mmtemporal.models.layers import (
 from mmtemporal.models.layers.temporal_interlace import OffsetNet
 
 
+# Of frames and of clips, of convolutions and of tokens, and of each library.
+QUICK = (
+    *('ResNet', 'MobileNetV2', 'ResNet3dSlowOnly', 'X3D', 'SwinTransformer3D'),
+    *('timm.convnext_atto', 'timm.vit_tiny_patch16_224', 'timm.resnet10t'),
+    *('torchvision.shufflenet_v2_x0_5', 'mmpretrain.ResNet', 'mmpretrain.MobileOne'),
+)
+
+
 def mark(host):
-    slow = host.name in ('timm.inception_v3', 'torchvision.resnext50_32x4d')
+    slow = host.name not in QUICK
     return pytest.param(host, marks=[pytest.mark.slow] if slow else [])
 
 
