@@ -21,7 +21,6 @@ from mmtemporal.models.layers import (
 )
 from mmtemporal.models.layers.temporal_interlace import OffsetNet
 
-
 # Of frames and of clips, of convolutions and of tokens, and of each library.
 QUICK = (
     *('ResNet', 'MobileNetV2', 'ResNet3dSlowOnly', 'X3D', 'SwinTransformer3D'),
