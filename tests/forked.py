@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
 
 import torch
-from host_libraries import hidden
+from backbone_libraries import hidden
 
 # That process has never run a backward pass, whose threads would not survive a fork.
 CONTEXT = multiprocessing.get_context('forkserver')

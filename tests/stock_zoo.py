@@ -13,7 +13,7 @@ from mmengine import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 
-README = Path(__file__).parents[1] / 'README.md'
+REPOSITORY = Path(__file__).parents[1]
 ZOO = Path(mmaction.__file__).parent / '.mim/configs'
 SIZE = 36  # the smallest multiple of 4 that TDN takes
 LENGTH = 40
@@ -124,10 +124,9 @@ SIZES = {
 }
 
 
-def readme_lines(title):
-    """Return the first config behind a heading of the README."""
-    section = README.read_text().split(f'## {title}\n')[1]
-    return section.split('```python\n')[1].split('```')[0]
+def page_lines(page):
+    """Return the first config in a page, which its readers copy."""
+    return (REPOSITORY / page).read_text().split('```python\n')[1].split('```')[0]
 
 
 def replace(lines, *pairs):

@@ -1,6 +1,6 @@
 """Importing the package changes nothing in its hosts but what is listed here.
 
-``docs/what_acts_when.md`` has the same list for readers.
+``docs/patches_and_hooks.md`` has the same list for readers.
 """
 
 import os
@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name('host_changes.py')
-PAGE = ROOT / 'docs/what_acts_when.md'
+PAGE = ROOT / 'docs/patches_and_hooks.md'
 # Why each may be.
 PREFIXES = 'configs are found by the prefix mmtemporal::'
 CPU = 'does not run without an accelerator'

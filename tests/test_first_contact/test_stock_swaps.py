@@ -1,4 +1,4 @@
-"""README's swap on configs of MMAction2's zoo: it runs, or one error says why not."""
+"""The pages' swap on configs of MMAction2's zoo runs, or one error says why not."""
 
 import pytest
 import stock_zoo as zoo
@@ -22,7 +22,7 @@ def slow_but(quick, names):
 
 def swap_lines(path, backbone, frames, classes):
     return zoo.replace(
-        zoo.readme_lines('Swap the backbone in your config'),
+        zoo.page_lines('docs/swap_a_backbone.md'),
         ('your_tsn_config.py', str(path)),
         ('mmtemporal.TANet', f'mmtemporal.{backbone}'),
         ('mmtemporal.TAMHead', f'mmtemporal.{head_of(backbone)}'),
@@ -53,6 +53,19 @@ def take_clips(cfg, name):
     if name == 'tsn':
         sampler = next(s for s in cfg.test_pipeline if 'clip_len' in s)
         sampler['num_clips'] = frames_of(name)
+
+
+@pytest.mark.parametrize('name', ['tsn', 'tsm'])
+def test_the_six_lines_of_the_readme(name, videos, tmp_path):
+    """They keep the head's options, whichever stock head it was."""
+    lines = zoo.page_lines('README.md')
+    assert len(lines.splitlines()) == 6
+    lines = zoo.replace(lines, ('your_tsn_config.py', str(zoo.path_of(name))))
+    cfg = zoo.make_small(zoo.read_config(lines, tmp_path))
+    assert cfg.model.backbone.type == 'mmtemporal.TANet'
+    cfg.model.backbone.depth, cfg.model.cls_head.in_channels = 18, 512
+    take_clips(cfg, name)
+    run(cfg, videos)
 
 
 @pytest.mark.parametrize('backbone', [*NETWORKS_OF_FRAMES, 'TAda2D'])

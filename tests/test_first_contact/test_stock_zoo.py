@@ -1,4 +1,4 @@
-"""README's lines on configs of MMAction2's zoo: they run, or one error says why not.
+"""The pages' lines on configs of MMAction2's zoo run, or one error says why not.
 
 All are built. One family of each kind of backbone is trained and tested with every
 layer, and each of the others with one.
@@ -24,7 +24,7 @@ QUICK = {
 
 
 def add_a_layer(path, layer, frames):
-    lines = zoo.readme_lines('Keep the backbone, add a layer')
+    lines = zoo.page_lines('docs/any_backbone.md')
     return zoo.replace(
         lines,
         ('your_tsn_config.py', str(path)),
@@ -44,7 +44,7 @@ def frames_of(name):
 
 
 # What is refused, and for which reason; all else runs.
-NO_PLACE = 'no published place of {layer}.* is known in a .*; set backbone.where'
+NO_PLACE = 'no published insertion points of {layer}.* set backbone.where'
 REFUSED = {
     **{('c3d', layer): NO_PLACE for layer in LAYERS[:4]},
     **{('uniformer', layer): NO_PLACE for layer in LAYERS[:4]},
@@ -52,7 +52,7 @@ REFUSED = {
     # The stock operator is compiled, and for CUDA alone.
     **{('tin', layer): 'Failed to import `tin_shift`' for layer in LAYERS},
     **{
-        (name, 'LongTermTDM'): 'LongTermTDM convolves maps, but .* sees tokens'
+        (name, 'LongTermTDM'): 'LongTermTDM convolves feature maps, but .* sees token'
         for name in zoo.CONFIGS
         if name.startswith(('mvit', 'timesformer', 'videomae'))
     },
