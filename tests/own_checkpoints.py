@@ -25,7 +25,11 @@ def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
-networks = pytest.mark.parametrize('kind', RESNETS)
+# The others are as one of these.
+QUICK = ('TANet', 'TDN')
+networks = pytest.mark.parametrize(
+    'kind', [kind if kind in QUICK else slow(kind) for kind in RESNETS]
+)
 
 
 def build(backbone, head='TSNHead', num_classes=5):

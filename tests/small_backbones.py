@@ -1,7 +1,9 @@
 """Every registered backbone in a small size, in the recognizer of its config."""
 
 import sys
+from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 from inspect import isclass
 
 import torch
@@ -43,11 +45,23 @@ REGISTERED = {
 RESNETS = [n for n, c in REGISTERED.items() if issubclass(c, TemporalResNet)]
 
 
-def build(name, head=True, **backbone):
-    """Builds the shipped recognizer in a small size, with T segments."""
+def build(name, head=True, num_segments=T, **backbone):
+    """Build the shipped recognizer in a small size."""
+    if not head or backbone:
+        return _build(name, head, num_segments, **backbone)
+    model, state = _build_once(name, num_segments)
+    torch.set_rng_state(state)  # as if it had been built now
+    return deepcopy(model)
+
+
+@lru_cache(maxsize=len(CASES))
+def _build_once(name, num_segments):
+    return _build(name, True, num_segments), torch.get_rng_state()
+
+
+def _build(name, head, num_segments, **backbone):
     torch.manual_seed(0)
     case = CASES[name]
-    num_segments = backbone.pop('num_segments', T)
     if case.wrapped:
         backbone = dict(backbone={**case.wrapped, **backbone})
     backbone = {**case.small, 'num_segments': num_segments, **backbone}

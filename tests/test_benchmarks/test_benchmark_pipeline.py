@@ -57,9 +57,8 @@ def raw_frames_config(folder):
     return path
 
 
-@pytest.mark.parametrize(
-    'split', ['train', pytest.param('test', marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('split', ['train', 'test'])
 def test_every_transform_has_a_row(tmp_path, video, split):
     configs = [shipped_config('TDN'), raw_frames_config(tmp_path)]
     out = tmp_path / 'results' / 'pipeline.csv'

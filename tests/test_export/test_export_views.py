@@ -107,7 +107,9 @@ def score(example, network, view, video):
         (SEGMENTS, [SQUARE], dict(to_rgb=True), 'prob'),
     ],
 )
-@pytest.mark.parametrize('flags', [(), ('--normalise',)])
+@pytest.mark.parametrize(
+    'flags', [(), pytest.param(('--normalise',), marks=pytest.mark.slow)]
+)
 def test_scores_are_those_of_testing(
     sampler, steps, options, average, flags, example, video, tmp_path, capsys
 ):

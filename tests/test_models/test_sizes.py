@@ -109,10 +109,15 @@ MULTIPLY_ADDS = [
     ('tadaconvnext_tiny', t(16), 256, 47, 0.5),
     ('tadaconvnext_tiny', t(32), 256, 94, 0.5),
 ]
+QUICK = [(t(8), 224), (t(16), 224)]
 
 
 @pytest.mark.parametrize(
-    ('config', 'changes', 'size', 'expected', 'exactness'), MULTIPLY_ADDS
+    ('config', 'changes', 'size', 'expected', 'exactness'),
+    [
+        pytest.param(*row, marks=[] if row[1:3] in QUICK else [pytest.mark.slow])
+        for row in MULTIPLY_ADDS
+    ],
 )
 def test_multiply_adds(config, changes, size, expected, exactness):
     model = build(config, 174 if 'tdn' in config else 400, changes)

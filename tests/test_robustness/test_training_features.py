@@ -15,7 +15,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 T = 4
 
 
-@pytest.fixture(params=BACKBONES)
+# One of each kind; the others are as one of these.
+QUICK = ('TDN', 'TAdaConvNeXtV2', 'TemporalAdapter')
+
+
+@pytest.fixture(
+    params=[
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in BACKBONES
+    ]
+)
 def name(request):
     return request.param
 

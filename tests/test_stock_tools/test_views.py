@@ -11,7 +11,13 @@ WIDE = dict(type='Resize', scale=(SIZE + 8, SIZE), keep_ratio=False)
 THREE_CROPS = dict(type='ThreeCrop', crop_size=SIZE)
 
 
-@pytest.fixture(scope='module', params=FRAME_METHODS)
+@pytest.fixture(
+    scope='module',
+    params=[
+        name if name == 'TIN' else pytest.param(name, marks=pytest.mark.slow)
+        for name in FRAME_METHODS
+    ],
+)
 def name(request):
     return request.param
 
