@@ -76,7 +76,7 @@ def _build(name, head, num_segments, **backbone):
 
 
 def wake(model):
-    """Moves what starts at zero, so that every branch has an effect."""
+    """Move what starts at zero, so that every branch has an effect."""
     with torch.no_grad():
         for parameter in model.parameters():
             if not parameter.any():
@@ -91,7 +91,7 @@ def scores(model, x):
 
 
 def clips(name, n=2, size=None, dtype=torch.float32, t=T):
-    """Returns a batch as the recognizer of the shipped config takes it."""
+    """Return a batch as the recognizer of the shipped config takes it."""
     case = CASES[name]
     h, w = size or (case.min_size, case.min_size)
     if case.takes_clips:
@@ -100,14 +100,14 @@ def clips(name, n=2, size=None, dtype=torch.float32, t=T):
 
 
 def frames(name, n=2, size=None, dtype=torch.float32):
-    """Returns frames as a 2-D recognizer gives them to the backbone."""
+    """Return frames as a 2-D recognizer gives them to the backbone."""
     case = CASES[name]
     size = size or case.min_size
     return torch.randn(n * T * case.window, 3, size, size, dtype=dtype)
 
 
 def gradients(model, x):
-    """Returns scores, and the gradient of every parameter, by name."""
+    """Return scores, and the gradient of every parameter, by name."""
     model.zero_grad()
     y = scores(model, x)
     F.cross_entropy(y, torch.arange(len(y))).backward()

@@ -21,7 +21,7 @@ def tool(monkeypatch):
 
 
 def rows(tool, page):
-    """Returns the rows of the table in a page, without its head."""
+    """Return the rows of the table in a page, without its head."""
     (block,) = tool.BLOCK.finditer(page.read_text())
     lines = [line for line in block[0].splitlines() if line.startswith('|')]
     assert lines[:2] == tool.HEAD

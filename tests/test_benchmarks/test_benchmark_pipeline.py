@@ -41,7 +41,7 @@ def video(tmp_path_factory):
 
 
 def raw_frames_config(folder):
-    """Makes a config of images, which the motion clips are not."""
+    """Make a config of images, which the motion clips are not."""
     cfg = Config.fromfile(shipped_config('TIN'))
     for name in ('train', 'test'):
         dataset = cfg[f'{name}_dataloader'].dataset

@@ -54,7 +54,7 @@ def log(caplog):
 
 
 def write(state, layout, file):
-    """Writes a ResNet as other programs have it."""
+    """Write a ResNet as other programs have it."""
     if layout == 'torchvision':
         rename = backbone('TANet').image_name
         state = {rename(name): tensor for name, tensor in state.items()}

@@ -79,7 +79,7 @@ def _build(name, kind):
 
 
 def build(host, kind='own'):
-    """Builds a recognizer around the host, 'bare' or with temporal layers in it."""
+    """Build a recognizer around the host, 'bare' or with temporal layers in it."""
     model = deepcopy(_build(host.name, kind))
     with torch.no_grad():
         for module in model.modules():
@@ -96,7 +96,7 @@ def build(host, kind='own'):
 
 
 def build_trained(host):
-    """Builds a stock recognizer whose batch norms have statistics."""
+    """Build a stock recognizer whose batch norms have statistics."""
     model = build(host, 'bare').double()
     for module in model.modules():
         if isinstance(module, _BatchNorm):
@@ -107,7 +107,7 @@ def build_trained(host):
 
 
 def clips(host):
-    """Returns two clips as the recognizer takes them."""
+    """Return two clips as the recognizer takes them."""
     x = torch.randn(2, host.t, 3, host.size, host.size, dtype=torch.float64)
     return x.transpose(1, 2).unsqueeze(1) if host.is_3d else x
 

@@ -17,7 +17,7 @@ from mmtemporal.models.layers import TAM, TemporalShift
 
 
 def build(config, num_classes, changes):
-    """Builds a recognizer without memory behind its tensors."""
+    """Build a recognizer without memory behind its tensors."""
     register_all_modules()
     cfg = Config.fromfile(CONFIGS / f'_base_/models/{config}.py')
     cfg.model.backbone.update(changes)
@@ -69,7 +69,7 @@ def test_parameters(config, num_classes, changes, expected):
 
 
 def count(model, *shape):
-    """Counts the multiply-adds of a batch, with those of mixing, in units of 1e9."""
+    """Count the multiply-adds of a batch, with those of mixing, in units of 1e9."""
     mixing = []
 
     def note(module, _, output):

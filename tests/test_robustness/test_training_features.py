@@ -34,7 +34,7 @@ def small(name, dtype=torch.float64):
 
 
 def update(model, wrapper, x, labels):
-    """Gives the wrapper the loss of a batch, as ``train_step`` does."""
+    """Give the wrapper the loss of a batch, as ``train_step`` does."""
     samples = [ActionDataSample().set_gt_label(label) for label in labels]
     with wrapper.optim_context(model):
         loss, _ = model.parse_losses(model(x, samples, mode='loss'))

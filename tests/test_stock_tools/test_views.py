@@ -24,7 +24,7 @@ def name(request):
 
 @pytest.fixture(scope='module')
 def build(name, data_root):
-    """Builds the recognizer, always with the same weights."""
+    """Build the recognizer, always with the same weights."""
 
     def build(average_clips='prob', **test_cfg):
         cfg = small_config(name, data_root)
@@ -51,7 +51,7 @@ def dense_frames(positions):
 
 
 def load_views(clip, sampling, *spatial):
-    """Runs a test pipeline of stock transforms on a file."""
+    """Run a test pipeline of stock transforms on a file."""
     pipeline = [
         dict(type='DecordInit'),
         sampling,
@@ -72,7 +72,7 @@ def predict(model, data):
 
 
 def score_each_clip(model, data):
-    """Returns the scores before the softmax of every T frames by themselves."""
+    """Return the scores before the softmax of every T frames by themselves."""
     frames = model.data_preprocessor(data)['inputs'][0]
     with torch.no_grad():
         scores = [model(clip[None], stage='head') for clip in frames.split(T)]

@@ -48,7 +48,7 @@ def change(network, **changes):
 
 
 def refuse(match, network, out, *videos, options=()):
-    """Asserts that there is one message, and that no file changes."""
+    """Assert that there is one message, and that no file changes."""
     before = [(path, path.stat().st_mtime_ns) for path in sorted(out.glob('*'))]
     with pytest.raises(SystemExit, match=match) as error:
         visualize(network, out, *videos, options=options)
