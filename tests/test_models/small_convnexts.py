@@ -16,7 +16,7 @@ both = pytest.mark.parametrize('network', ARCHS)
 
 
 def build(network, **options):
-    """Builds a small network for clips of four frames, its blocks at work."""
+    """Build a small network for clips of four frames, its blocks at work."""
     defaults = dict(arch=ARCHS[network], num_segments=T, layer_scale_init_value=1.0)
     return network(**{**defaults, **options})
 

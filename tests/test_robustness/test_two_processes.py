@@ -38,7 +38,7 @@ def normalise_together(self, x):
 
 
 def step(model, x, labels):
-    """Returns the loss, and all gradients and running statistics after it."""
+    """Return the loss, and all gradients and running statistics after it."""
     samples = [ActionDataSample().set_gt_label(label) for label in labels]
     module = getattr(model, 'module', model)
     loss, _ = module.parse_losses(model(x, samples, mode='loss'))

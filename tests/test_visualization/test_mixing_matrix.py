@@ -30,7 +30,7 @@ LAYERS = {
 
 
 def run(layer, x):
-    """Returns the output and the matrix of a layer, None if there is none."""
+    """Return the output and the matrix of a layer, None if there is none."""
     with torch.no_grad(), record(layer) as records:
         out = layer(x)
     found = find(records, 'matrix')
