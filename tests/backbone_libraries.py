@@ -41,7 +41,7 @@ def import_or_skip(name: str) -> ModuleType:
 
 @contextmanager
 def hidden() -> Iterator[None]:
-    """Keeps processes that multiprocessing starts from seeing the libraries.
+    """Keep processes that multiprocessing starts from seeing the libraries.
 
     They get the search path of this one.
     """

@@ -68,7 +68,7 @@ TYPES = {
 
 
 class Recorder:
-    """Take the place of a kernel and keeps what would start it."""
+    """Takes the place of a kernel and keeps what would start it."""
 
     def __getitem__(self, grid):
         return self

@@ -166,7 +166,7 @@ def _change(cfg, path, value, new_key=None):
 
 
 def _misspell(word):
-    """Leaves the last letter out, swaps two, and changes the case."""
+    """Leave the last letter out, swap two, and change the case."""
     swapped = word[0] + word[2] + word[1] + word[3:]
     changed = word.upper() if word.islower() else word.lower()
     return [wrong for wrong in (word[:-1], swapped, changed) if wrong != word]

@@ -18,7 +18,7 @@ T = 4
 
 
 def normalise_together(self, x):
-    """Stands in for ``SyncBatchNorm.forward``, which refuses tensors on CPU."""
+    """Stand in for ``SyncBatchNorm.forward``, which refuses tensors on CPU."""
     if not self.training:
         return F.batch_norm(
             x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
