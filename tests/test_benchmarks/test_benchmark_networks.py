@@ -10,7 +10,7 @@ import torch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BENCHMARKS = REPOSITORY / 'benchmarks'
-PAGES = [REPOSITORY / 'README.md', REPOSITORY / 'docs' / 'speed.md']
+PAGES = [REPOSITORY / 'docs' / 'speed.md']
 
 
 @pytest.fixture
