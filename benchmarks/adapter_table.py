@@ -22,9 +22,10 @@ from mmtemporal.datasets.input_shape import input_shape
 
 FOLDER = Path(__file__).resolve().parents[1] / 'configs/recognition/temporal_adapter'
 BLOCK = re.compile(r'(<!-- adapter table -->\n).*?(<!-- end -->)', re.DOTALL)
-HOST = re.compile(r'_(?:scratch|imagenet-pretrained)-(.+?)_\d+xb')
+BACKBONE = re.compile(r'_(?:scratch|imagenet-pretrained)-(.+?)_\d+xb')
 HEAD = [
-    '| host | layer | where | places | input | parameters | multiply-adds |',
+    '| backbone | layer | where | insertion points | input | parameters '
+    '| multiply-adds |',
     '|---|---|---|---|---|---|---|',
 ]
 
@@ -50,7 +51,7 @@ def make_row(config, page):
     bare = build({**cfg.model, 'backbone': backbone.backbone})
     where = [backbone.where] if isinstance(backbone.where, str) else backbone.where
     cells = [
-        f'[{HOST.search(config.stem)[1]}]({os.path.relpath(config, page.parent)})',
+        f'[{BACKBONE.search(config.stem)[1]}]({os.path.relpath(config, page.parent)})',
         backbone.temporal.type,
         ', '.join(f'`{rule}`' for rule in where),
         len(adapted.backbone.temporal_layers()),

@@ -30,7 +30,7 @@ PAGE = ROOT / 'docs' / 'compatibility.md'
 BLOCK = re.compile(r'(<!-- compatibility -->\n).*?(<!-- end -->)', re.DOTALL)
 # Seconds, for what takes minutes.
 LIMIT = 5400
-# How uv and pytest tell why they failed, the most telling first.
+# How uv and pytest say why they failed, the most specific first.
 REASONS = (
     r' *cause: (.+)',
     r'(?i:error): (.+)',
@@ -123,7 +123,7 @@ def run(command, **options):
 
 
 def reason(output):
-    """Return what tells best why uv, or pytest, gave up."""
+    """Return what says best why uv, or pytest, gave up."""
     for pattern in REASONS:
         found = re.findall(f'^{pattern}$', output, re.MULTILINE)
         if found:

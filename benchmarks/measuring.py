@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing in turns, peak memory, naming the machine."""
+"""What the benchmarks share: interleaved timing, peak memory, naming the machine."""
 
 import csv
 import os
@@ -16,7 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 
 
 def interleave(cases, repeats, device='cpu', description='measuring'):
-    """Time functions in turns, so that a change of load meets all of them.
+    """Time functions, interleaved, so that a change of load meets all of them.
 
     The result is {name: seconds of each round}. A round before the first warms up.
     """
@@ -37,9 +37,9 @@ def synchronize(device):
         torch.cuda.synchronize(device)
 
 
-def ratio(times, floor):
-    """Compare the rounds of two functions: (median, least, greatest) ratio."""
-    ratios = sorted(a / b for a, b in zip(times, floor))
+def ratio(times, baseline):
+    """Compare the rounds of two functions: (median, minimum, maximum) ratio."""
+    ratios = sorted(a / b for a, b in zip(times, baseline))
     return median(ratios), ratios[0], ratios[-1]
 
 

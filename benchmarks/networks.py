@@ -1,7 +1,7 @@
 r"""Compare the speed and memory of the networks with plain TSN on the same ResNet.
 
-For every network, in one process and in turns: TSN without anything temporal, which
-is the floor; ours; the formulation of the paper, literally (tests/reference); and
+For every network, in one process, interleaved: TSN without anything temporal, which is
+the baseline; ours; the formulation of the paper, naively (tests/reference); and
 MMAction2's own where it has one that runs. Ratios of one run can be compared; times
 cannot, machines differ.
 
@@ -9,7 +9,7 @@ cannot, machines differ.
         --out benchmarks/results/networks_cpu.csv
 
 A setting is 'plain' or any of channels_last, amp, compile and fused, joined by '+';
-all opponents run with it. 'fused' has batch norms folded, and no training step.
+all implementations run with it. 'fused' has batch norms folded, and no training step.
 """
 
 import argparse
@@ -32,12 +32,12 @@ from torch import nn
 from mmtemporal.models import fuse_for_inference
 from mmtemporal.networks import NETWORKS
 
-# The literal formulations stand beside the tests.
+# The naive implementations stand beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tests'))
-from reference.networks import literal  # noqa: E402
+from reference.networks import naive  # noqa: E402
 
-# Beside ours and the floor.
-OTHERS = ('literal', 'in-tree')
+# Beside ours and the baseline.
+OTHERS = ('naive', 'in-tree')
 RESNETS = [name for name, network in NETWORKS.items() if network.is_resnet]
 FLAGS = {'plain', 'channels_last', 'amp', 'compile', 'fused'}
 
@@ -53,11 +53,11 @@ def build_tsn(name, depth):
 
 
 def build(name, depth, frames):
-    """Return {implementation: network}, the floor first."""
+    """Return {implementation: network}, the baseline first."""
     ours = MODELS.build(
         dict(type=f'mmtemporal.{name}', depth=depth, num_segments=frames)
     )
-    networks = dict(TSN=build_tsn(name, depth), ours=ours, literal=literal(ours))
+    networks = dict(TSN=build_tsn(name, depth), ours=ours, naive=naive(ours))
     if name == 'TANet' and depth >= 50:
         networks['in-tree'] = MODELS.build(
             dict(type='TANet', depth=depth, num_segments=frames)
@@ -127,7 +127,7 @@ def measure(name, frames, setting, mode, args):
     memory = {key: peak_memory(step, args.device) for key, step in steps.items()}
     rows = []
     for implementation, seconds in times.items():
-        middle, least, greatest = ratio(seconds, times['TSN'])
+        middle, minimum, maximum = ratio(seconds, times['TSN'])
         rows.append(
             dict(
                 network=name,
@@ -141,8 +141,8 @@ def measure(name, frames, setting, mode, args):
                 amp_dtype=args.amp_dtype if 'amp' in flags else '',
                 seconds=round(median(seconds), 4),
                 ratio=round(middle, 3),
-                ratio_least=round(least, 3),
-                ratio_greatest=round(greatest, 3),
+                ratio_min=round(minimum, 3),
+                ratio_max=round(maximum, 3),
                 rounds=args.repeats,
                 memory_mib=round(memory[implementation] / 2**20, 1),
                 memory_ratio=round(memory[implementation] / memory['TSN'], 3),
@@ -156,14 +156,16 @@ def show(rows):
     """Print a line for each network, setting, number of frames and mode."""
     keys = ('network', 'setting', 'frames', 'mode')
     names = ('ours', *OTHERS)
-    table = Table(title='Time over that of TSN (least to greatest round) | peak memory')
+    table = Table(
+        title='Time over that of TSN (minimum to maximum of the rounds) | peak memory'
+    )
     for column in (*keys, *names):
         table.add_column(column)
     lines = {}
     for row in rows:
         line = lines.setdefault(tuple(str(row[key]) for key in keys), {})
         line[row['implementation']] = (
-            '{ratio:.2f} ({ratio_least:.2f} to {ratio_greatest:.2f}) | '
+            '{ratio:.2f} ({ratio_min:.2f} to {ratio_max:.2f}) | '
             '{memory_ratio:.2f}'.format(**row)
         )
     for line, cells in lines.items():

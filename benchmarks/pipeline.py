@@ -204,7 +204,7 @@ def parse_args(arguments):
     if args.video:
         check_video(args.video, parser)
     if args.video and args.h264:
-        parser.error('--h264 is for the video that is made; leave out --video')
+        parser.error('--h264 is for the video that is made; omit --video')
     if args.h264 and not shutil.which('ffmpeg'):
         parser.error('--h264: the program ffmpeg is not on the PATH')
     for name in ('repeats', 'threads', 'batch_size'):

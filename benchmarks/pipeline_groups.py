@@ -99,7 +99,7 @@ def reader_groups(h264):
     }
     for name, module in OPTIONAL.items():
         if not importlib.util.find_spec(module):
-            print(f'{name} is not installed and left out')
+            print(f'{name} is not installed and skipped')
             del readers[name]
     groups = {'threads of decord': threads, 'mode of decord': modes, 'reader': readers}
     groups = {

@@ -2,13 +2,13 @@ r"""Tell which settings make loading clips faster, each beside the usual setting
 
 The usual pipeline takes 8 frames of a video of 10 seconds and 340 x 256 pixels, in
 H.264 as MMAction2's ``resize_videos.py`` writes it. Every group changes one thing.
-Its rows are ratios to the first row of the group, measured in turns with it.
+Its rows are ratios to the first row of the group, measured interleaved with it.
 
     python benchmarks/pipeline_settings.py \
         --out benchmarks/results/pipeline_settings_cpu.csv
 
 Without the program ffmpeg the video is MPEG-4, with key frames closer together, and
-the groups about key frames are left out.
+the groups about key frames are skipped.
 """
 
 import argparse
@@ -107,14 +107,14 @@ class Bench:
             )
 
     def add(self, group, name, times, clips, decoding_ms='', source_kb=''):
-        middle, least, greatest = ratio(times[name], next(iter(times.values())))
+        middle, minimum, maximum = ratio(times[name], next(iter(times.values())))
         self.rows.append(
             dict(
                 group=group,
                 setting=name,
                 ratio=round(middle, 3),
-                least=round(least, 3),
-                greatest=round(greatest, 3),
+                ratio_min=round(minimum, 3),
+                ratio_max=round(maximum, 3),
                 clip_ms=round(1000 * median(times[name]) / clips, 2),
                 decoding_ms=decoding_ms,
                 source_kb=source_kb,
@@ -238,7 +238,7 @@ def show(rows):
         table.add_row(
             f'  {row["setting"]}',
             f'{row["ratio"]:.2f}',
-            f'{row["least"]:.2f}-{row["greatest"]:.2f}',
+            f'{row["ratio_min"]:.2f}-{row["ratio_max"]:.2f}',
             f'{row["clip_ms"]:.1f}',
             str(row['decoding_ms']),
             str(row['source_kb']),

@@ -1,4 +1,4 @@
-"""Draw the results of networks.py: bars over the floor, which is one."""
+"""Draw the results of networks.py: bars over the baseline, which is one."""
 
 import matplotlib
 
@@ -6,7 +6,7 @@ matplotlib.use('Agg')  # no display is needed
 
 import matplotlib.pyplot as plt  # noqa: E402
 
-COLOURS = {'ours': '#1b7f79', 'in-tree': '#c98b1d', 'literal': '#b0413e'}
+COLOURS = {'ours': '#1b7f79', 'in-tree': '#c98b1d', 'naive': '#b0413e'}
 PANELS = (
     ('inference', 'ratio', 'inference time'),
     ('training', 'ratio', 'training step time'),
@@ -40,9 +40,9 @@ def draw(rows, path):
 
 def _draw_panel(axis, rows, names, value):
     width = 0.8 / len(COLOURS)
-    for place, (implementation, colour) in enumerate(COLOURS.items()):
+    for index, (implementation, colour) in enumerate(COLOURS.items()):
         bars = [row for row in rows if row['implementation'] == implementation]
-        x = [names.index(row['network']) + (place - 1) * width for row in bars]
+        x = [names.index(row['network']) + (index - 1) * width for row in bars]
         heights = [float(row[value]) for row in bars]
         axis.bar(x, heights, width, color=colour, label=implementation)
         for left, height in zip(x, heights):

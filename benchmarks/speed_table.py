@@ -13,7 +13,7 @@ from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parent / 'results'
 BLOCK = re.compile(r'(<!-- speed (\S+?)(?: (\S+))? -->\n).*?(<!-- end -->)', re.DOTALL)
-OTHERS = ('literal', 'in-tree')
+OTHERS = ('naive', 'in-tree')
 
 
 def read_rows(file):
@@ -31,10 +31,10 @@ def cell(rows, mode, value):
     ]
     text = f'**{float(found["ours"][value]):.2f}**'
     if value == 'ratio':
-        least, greatest = (
-            float(found['ours'][f'ratio_{end}']) for end in ('least', 'greatest')
+        minimum, maximum = (
+            float(found['ours'][f'ratio_{end}']) for end in ('min', 'max')
         )
-        text += f' ({least:.2f} to {greatest:.2f})'
+        text += f' ({minimum:.2f} to {maximum:.2f})'
     return ', '.join([text, *others])
 
 

@@ -1,9 +1,9 @@
 """Compare formulations of temporal mixing, with each other and with a plain copy.
 
-All take their turns in one process. Times are ratios to the grouped convolution,
-which is how the published code mixes frames, and to a copy of the maps: reading and
-writing them once is the least that mixing can do. Ratios of one run can be compared;
-times cannot, machines differ.
+All run in one process, interleaved. Times are ratios to the grouped convolution,
+which is how the published code mixes frames, and to a copy of the feature maps:
+reading and writing them once is the minimum that mixing can do. Ratios of one run can
+be compared; times cannot, machines differ.
 
     python benchmarks/temporal_mix.py --out benchmarks/results/temporal_mix_cpu.csv
     python benchmarks/temporal_mix.py --device cuda --dtype float16 --channels-last
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tests'))
 from reference.tam import gate_and_convolve  # noqa: E402
 
 T = 8
-# Clips, channels, side of the map: TAM's inputs in TANet-50 at 224 pixels, and
+# Clips, channels, side of the feature map: TAM's inputs in TANet-50 at 224 pixels, and
 # those of a ResNet-18 at 32.
 SIZES = (
     (1, 64, 56),
@@ -42,7 +42,7 @@ SIZES = (
     (8, 256, 2),
     (8, 512, 1),
 )
-BASE, FLOOR = 'grouped convolution', 'copy'
+BASELINE, COPY = 'grouped convolution', 'copy'
 
 
 def make_weights(kernel, gate):
@@ -80,7 +80,7 @@ def matrix_product(x, kernel, gate):
 
 def formulations(device):
     named = {
-        BASE: gate_and_convolve,
+        BASELINE: gate_and_convolve,
         'temporal_mix': mix,
         'matrix product': matrix_product,
         'plain torch': plain_torch,
@@ -109,7 +109,7 @@ def measure(size, args):
     with torch.no_grad():
         check(named, inputs)
         forward = {name: partial(function, *inputs) for name, function in named.items()}
-        forward[FLOOR] = x.clone
+        forward[COPY] = x.clone
         label = f'{n} x {c} x {side} x {side}'
         forward = interleave(forward, args.repeats, args.device, label)
     both = {
@@ -124,9 +124,9 @@ def measure(size, args):
             channels=c,
             side=side,
             formulation=name,
-            forward_ratio=round(ratio(forward[name], forward[BASE])[0], 3),
-            both_ratio=round(ratio(both[name], both[BASE])[0], 3),
-            copy_ratio=round(ratio(forward[name], forward[FLOOR])[0], 3),
+            forward_ratio=round(ratio(forward[name], forward[BASELINE])[0], 3),
+            both_ratio=round(ratio(both[name], both[BASELINE])[0], 3),
+            copy_ratio=round(ratio(forward[name], forward[COPY])[0], 3),
             gb_per_s=round(moved / median(forward[name]) / 1e9, 2),
             frames=T,
             dtype=args.dtype,
@@ -139,7 +139,7 @@ def measure(size, args):
 
 def check(named, inputs):
     """Assert that all formulations agree, up to roundings on the way."""
-    expected = named[BASE](*(value.double() for value in inputs))
+    expected = named[BASELINE](*(value.double() for value in inputs))
     rounding = 8 * torch.finfo(inputs[0].dtype).eps
     for name, function in named.items():
         error = (function(*inputs) - expected).abs().max() / expected.abs().max()
@@ -150,11 +150,11 @@ def show(rows):
     """Print a line for each size and a column for each formulation."""
     table = Table(
         title='Time / time of the grouped convolution: forward, with backward\n'
-        'Forward time / time of a copy, GB/s of reading and writing the maps',
+        'Forward time / time of a copy, GB/s of reading and writing the feature maps',
         show_lines=True,
     )
     names = list(dict.fromkeys(row['formulation'] for row in rows))
-    for column in ('clips x channels x map', *names):
+    for column in ('clips x channels x side', *names):
         table.add_column(column, justify='right')
     lines = {}
     for row in rows:

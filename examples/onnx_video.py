@@ -171,7 +171,7 @@ def find_size(width: int, height: int, kind: str, value) -> tuple[int, int]:
 
 
 def find_corners(x: int, y: int, kind: str) -> list[tuple[int, int]]:
-    """Return the upper left corners of the crops, for what is left over at them."""
+    """Return the upper left corners of the crops, for the room beside them."""
     if kind == 'center_crop':
         return [(x // 2, y // 2)]
     if kind == 'three_crops':  # one of the two is 0

@@ -21,7 +21,7 @@ RESNET18 = dict(type='ResNet', depth=18)
 RESNET50 = dict(type='ResNet', depth=50)
 MOBILENET = dict(type='MobileNetV2')
 TDN = [dict(type='LongTermTDM'), dict(type='TemporalShift')]
-TSM = dict(type='TemporalShift', learnt=False)
+TSM = dict(type='TemporalShift', learnable=False)
 TINY = dict(
     num_blocks=[1, 2, 2, 1],
     width_factor=[0.5] * 4,

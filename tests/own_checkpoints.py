@@ -8,10 +8,10 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.registry import DefaultScope
+from network_names import RESNETS, head_of
 
 TOOL = Path(__file__).parents[1] / 'tools' / 'convert_checkpoint.py'
 main = runpy.run_path(str(TOOL))['main']
-HEADS = dict(TANet='TAMHead', TIN='TINHead', TDN='TDNHead', TAda2D='TAdaHead')
 TSM = dict(type='ResNetTSM', depth=18, num_segments=4, pretrained2d=False)
 OWN = {
     'TSN': dict(type='ResNet', depth=18),
@@ -25,7 +25,7 @@ def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
-networks = pytest.mark.parametrize('kind', HEADS)
+networks = pytest.mark.parametrize('kind', RESNETS)
 
 
 def build(backbone, head='TSNHead', num_classes=5):
@@ -39,7 +39,7 @@ def build(backbone, head='TSNHead', num_classes=5):
 
 def target(kind, num_classes=5, **changes):
     cfg = dict(type=f'mmtemporal.{kind}', num_segments=4, **{'depth': 18, **changes})
-    return build(cfg, f'mmtemporal.{HEADS[kind]}', num_classes)
+    return build(cfg, f'mmtemporal.{head_of(kind)}', num_classes)
 
 
 def save(model, file, backbone=False):

@@ -13,7 +13,7 @@ from mmengine import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 
-README = Path(__file__).parents[1] / 'README.md'
+REPOSITORY = Path(__file__).parents[1]
 ZOO = Path(mmaction.__file__).parent / '.mim/configs'
 SIZE = 36  # the smallest multiple of 4 that TDN takes
 LENGTH = 40
@@ -43,7 +43,10 @@ CONFIGS = {
         'c2d/c2d_r50-in1k-pre-nopool_8xb32-8x8x1-100e_kinetics400-rgb',
         {},
     ),
-    'c3d': ('c3d/c3d_sports1m-pretrained_8xb30-16x1x1-45e_ucf101-rgb', {}),
+    'c3d': (
+        'c3d/c3d_sports1m-pretrained_8xb30-16x1x1-45e_ucf101-rgb',
+        dict(out_dim=512 * 4),
+    ),
     'csn': (
         'csn/ircsn_ig65m-pretrained-r50-bnfrozen_8xb12-32x2x1-58e_kinetics400-rgb',
         {},
@@ -91,7 +94,12 @@ CONFIGS = {
     ),
     'uniformerv2': (
         'uniformerv2/uniformerv2-base-p16-res224_clip-kinetics710-pre_8xb32-u8_kinetics400-rgb',
-        dict(clip_pretrained=False),
+        dict(
+            clip_pretrained=False,
+            input_resolution=32,
+            layers=4,
+            return_list=[0, 1, 2, 3],
+        ),
     ),
     'videomae': (
         'videomae/vit-base-p16_videomae-k400-pre_16x4x1_kinetics-400',
@@ -105,23 +113,20 @@ CONFIGS = {
 # Sizes of images where it is not any that fits.
 SIZES = {
     'c2d': 72,  # one pool more than the others
-    'c3d': 112,
     'mvit': 64,
-    'uniformerv2': 224,
     **dict.fromkeys(
         [
             *('timesformer', 'timesformer joint', 'timesformer space'),
-            *('videomae', 'videomae v2'),
+            *('videomae', 'videomae v2', 'uniformerv2', 'c3d'),
         ],
         32,
     ),
 }
 
 
-def readme_lines(title):
-    """Return the first config behind a heading of the README."""
-    section = README.read_text().split(f'## {title}\n')[1]
-    return section.split('```python\n')[1].split('```')[0]
+def page_lines(page):
+    """Return the first config in a page, which its readers copy."""
+    return (REPOSITORY / page).read_text().split('```python\n')[1].split('```')[0]
 
 
 def replace(lines, *pairs):
@@ -142,10 +147,9 @@ def read_config(lines, folder):
     return Config.fromfile(file)
 
 
-def make_small(cfg, name):
+def make_small(cfg, size=SIZE):
     """Shrink images and views, and take out what needs files or other libraries."""
     _remove_files(cfg.model)
-    size = SIZES.get(name, SIZE)
     in_time = cfg.model.type == 'Recognizer3D'
     for split in ('train', 'val', 'test'):
         key = f'{split}_pipeline'
@@ -161,8 +165,9 @@ def make_small(cfg, name):
 
 
 def shrink_backbone(cfg, name):
-    backbone = cfg.model.backbone
-    backbone.get('backbone', backbone).update(CONFIGS[name][1])
+    cfg.model.backbone.backbone.update(CONFIGS[name][1])
+    if name == 'c3d':  # which takes images of one size
+        cfg.model.backbone.image_size = SIZES[name]
 
 
 def _remove_files(cfg):
@@ -184,6 +189,8 @@ def _shrink(step, size):
         step['scale'] = (-1, size) if step['scale'][0] == -1 else (size, size)
     elif step['type'] == 'RandomRescale':
         step['scale_range'] = (size, size + 4)
+    elif step['type'] == 'DenseSampleFrames':
+        step['num_sample_positions'] = 2
     for key in ('crop_size', 'size'):
         if key in step:
             step[key] = size

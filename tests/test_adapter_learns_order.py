@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-import torch
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -20,61 +19,50 @@ def clips(tmp_path_factory):
     return folder
 
 
-def accuracy_of(backbone, channels, lr, epochs, clips, work_dir):
+def accuracy_of(backbone, clips, work_dir):
     cfg = Config.fromfile(TSN)
     cfg.model.backbone = backbone
-    cfg.model.cls_head.in_channels = channels
+    cfg.model.cls_head.in_channels = CHANNELS
     for name in ('train', 'val', 'test'):
         dataset = cfg[f'{name}_dataloader'].dataset
         dataset.ann_file = str(clips / Path(dataset.ann_file).name)
         dataset.data_prefix.video = str(clips)
-    cfg.train_cfg.max_epochs = cfg.param_scheduler[-1].end = epochs
-    cfg.train_cfg.val_interval = epochs
-    cfg.optim_wrapper.optimizer.lr = lr
+    cfg.train_cfg.max_epochs = cfg.param_scheduler[-1].end = EPOCHS
+    cfg.train_cfg.val_interval = EPOCHS
+    cfg.optim_wrapper.optimizer.lr = LR
     # TAM's kernels start near a symmetric mean, which they have to leave.
-    kernels = {'.G.': dict(lr_mult=0.02 / lr)}
+    kernels = {'.G.': dict(lr_mult=0.02 / LR)}
     cfg.optim_wrapper.paramwise_cfg = dict(custom_keys=kernels)
     cfg.work_dir = str(work_dir)
     runner = Runner.from_cfg(cfg)
-    # Twice as fast for depthwise convolutions.
-    runner.model.to(memory_format=torch.channels_last)
     runner.train()
     return runner.message_hub.get_scalar('val/acc/top1').current()
 
 
 TAM = dict(temporal=dict(type='TAM'))
 TIN = dict(temporal=dict(type='TemporalInterlace'))
-# With the expanded channels, of which a quarter are more than a few.
-WIDE = dict(where=r'layer\d\.\d\.conv\.1')
-MOBILENET = dict(type='MobileNetV2', widen_factor=0.5)
-RESNET = dict(type='timm.resnet10t')
+# A quarter as wide as it is by default.
+RESNET = dict(type='timm.resnet10t', channels=(16, 32, 64, 128))
+CHANNELS, LR, EPOCHS = 128, 2e-3, 4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ('host', 'adapter', 'channels', 'lr', 'epochs'),
-    [
-        pytest.param(MOBILENET, None, 1280, 4e-3, 8, id='mobilenet'),
-        pytest.param(MOBILENET, TAM, 1280, 4e-3, 15, id='mobilenet-tam'),
-        pytest.param(MOBILENET, {**TIN, **WIDE}, 1280, 4e-3, 12, id='mobilenet-tin'),
-        pytest.param(RESNET, None, 512, 2e-3, 3, id='timm'),
-        pytest.param(RESNET, TAM, 512, 2e-3, 3, id='timm-tam'),
-        pytest.param(RESNET, TIN, 512, 2e-3, 3, id='timm-tin'),
-    ],
+    'adapter', [None, TAM, TIN], ids=['without', 'TAM', 'TemporalInterlace']
 )
-def test_order_is_learnt_with_a_layer_alone(
-    clips, tmp_path, host, adapter, channels, lr, epochs
-):
-    if host is RESNET:
-        import_or_skip('timm')
-    backbone = dict(host)
+def test_order_is_learnt_with_a_layer_alone(clips, tmp_path, adapter):
+    import_or_skip('timm')
+    backbone = dict(RESNET)
     if adapter is not None:
         backbone = dict(
-            type='mmtemporal.TemporalAdapter', backbone=host, num_segments=8, **adapter
+            type='mmtemporal.TemporalAdapter',
+            backbone=RESNET,
+            num_segments=8,
+            **adapter,
         )
-    accuracy = accuracy_of(backbone, channels, lr, epochs, clips, tmp_path)
+    accuracy = accuracy_of(backbone, clips, tmp_path)
     if adapter is None:
         # Frames as a set score both directions of a scene alike.
-        assert accuracy <= 0.55
+        assert 0.2 <= accuracy <= 0.55
     else:
         assert accuracy >= 0.9

@@ -118,10 +118,10 @@ def test_gates_are_drawn_and_logged(data_root):
     model = wake(init_recognizer(make_config(data_root, MOTION), device='cpu'))
     clips = [look_at(model, data_root / f'val/00000{i}.mp4') for i in (0, 1)]
     figures = draw_figures(clips)
-    assert [*figures] == ['tdn_gates']
-    assert figures['tdn_gates'].texts[0].get_text().startswith('MotionExcitation: gat')
+    assert [*figures] == ['gates']
+    assert figures['gates'].texts[0].get_text().startswith('MotionExcitation: gat')
     gates = collect(clips, 'gate')
-    shown = figures['tdn_gates'].axes[0].images[0].get_array()
+    shown = figures['gates'].axes[0].images[0].get_array()
     expected = np.stack([gate[0].mean(1) for gate in gates.values()])
     np.testing.assert_allclose(shown, expected)
     names = [f'backbone.layer{i}.{j}' for i in range(1, 5) for j in (0, 1)]

@@ -113,7 +113,7 @@ def test_in_any_backbone(host, where, layout, t, tmp_path):
     net, plain = make(), build(host).double()
     layers = net.temporal_layers()
     assert layers and all(
-        re.fullmatch(rf'host\.{where}\.temporal', name) for name in layers
+        re.fullmatch(rf'backbone\.{where}\.temporal', name) for name in layers
     )
     assert {layer.layout for layer in layers.values()} == {layout}
     shape = (2 * t, 3, 32, 32) if net.takes_frames else (2, 3, t, 32, 32)

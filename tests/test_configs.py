@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmaction.registry import DATASETS, MODELS
 from mmaction.utils import register_all_modules
 from mmengine import Config

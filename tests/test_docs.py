@@ -1,5 +1,6 @@
 """What the pages link to exists, and the examples in them run."""
 
+import csv
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from parity import CONFIGS
 REPOSITORY = CONFIGS.parent
 PAGES = [
     REPOSITORY / 'README.md',
-    *sorted(REPOSITORY.glob('docs/*.md')),
+    *sorted(REPOSITORY.glob('docs/**/*.md')),
     *sorted(CONFIGS.rglob('*.md')),
 ]
 EXAMPLES = [
@@ -31,3 +32,42 @@ def test_links(page):
 @pytest.mark.parametrize('code', EXAMPLES)
 def test_example_runs(code):
     exec(code, {})
+
+
+def test_the_readme_is_short():
+    assert len((REPOSITORY / 'README.md').read_text().splitlines()) <= 110
+
+
+def test_pages_are_short():
+    lengths = {page: len(page.read_text().splitlines()) for page in PAGES}
+    assert [page for page, length in lengths.items() if length > 300] == []
+
+
+def rows(page):
+    """Return the cells of a page's table rows, by what stands in their first one."""
+    lines = (REPOSITORY / page).read_text().splitlines()
+    cells = [line.strip('|').split('|') for line in lines if line.startswith('| ')]
+    cells = [[cell.strip() for cell in row] for row in cells]
+    return {re.split(r'[]`,]', row[0].strip('[`'))[0]: row[1:] for row in cells}
+
+
+def test_the_readme_repeats_what_was_measured():
+    """Its table has top-1 on the motion clips, and times as ratios to TSN."""
+    file = REPOSITORY / 'benchmarks/results/networks_cpu.csv'
+    with file.open(newline='') as lines:
+        times = {
+            (row['network'], row['mode']): f'{float(row["ratio"]):.2f}'
+            for row in csv.DictReader(lines)
+            if row['implementation'] == 'ours' and row['setting'] == 'plain'
+        }
+    readme, clips = rows('README.md'), rows('docs/motion_clips.md')
+    assert readme['TSN'][1] == clips['TSN'][0]
+    for name in ('TANet', 'TIN', 'TDN', 'TAda2D'):
+        _, top1, ratios, _ = readme[name]
+        assert top1 == clips[name][0]
+        assert ratios.split(', ') == [times[name, m] for m in ('inference', 'training')]
+        (zoo,) = (CONFIGS / 'recognition' / name.lower()).glob('*.md')
+        (row,) = (
+            line for line in zoo.read_text().splitlines() if '| motion clips' in line
+        )
+        assert f'| motion clips | {top1} |' in row

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from host_libraries import hidden
+from backbone_libraries import hidden
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
 from mmengine import Config
@@ -28,6 +28,7 @@ FILES = ('setup.cfg', 'pyproject.toml', 'LICENSE', 'README.md', 'model-index.yml
 OF_A_CHECKOUT = {
     'environment.sh',
     'environment_plan.py',
+    'pip_screen.py',
     'quickstart.sh',
     'run_tests.sh',
 }
@@ -74,6 +75,7 @@ def test_files(wheel):
     assert 'mmtemporal/.mim/model-index.yml' in names
     assert 'mmtemporal/compat/imports.py' in names
     assert 'mmtemporal/py.typed' in names
+    assert 'mmtemporal/quickstart/page.html' in names
     assert not [name for name in names if '__pycache__' in name]
     assert {name.split('/')[0] for name in names} == {
         'mmtemporal',
@@ -149,7 +151,8 @@ def test_metadata(wheel):
     assert metadata['License-Expression'] == 'Apache-2.0'
     assert metadata['License-File'] == 'LICENSE'
     assert metadata['Requires-Python'] == '>=3.10'
-    extras = {'lite', 'full', 'hosts', 'tests', 'export', 'tensorboard'}
+    extras = {'lite', 'full', 'wrapped-backbones', 'tests', 'export', 'docs', 'demo'}
+    extras |= {'tensorboard'}
     assert set(metadata.get_all('Provides-Extra')) == extras
     requirements = metadata.get_all('Requires-Dist')
     always = [line for line in requirements if 'extra ==' not in line]

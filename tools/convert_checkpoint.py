@@ -21,7 +21,7 @@ from mmtemporal.checkpoints.convert import convert, find_tensors
 from mmtemporal.checkpoints.files import check_target, read_checkpoint, write_checkpoint
 from mmtemporal.checkpoints.fit import build_model, load_strictly
 from mmtemporal.checkpoints.formats import FORMATS, PRETRAINED, Format, recognise
-from mmtemporal.checkpoints.load import start_backbone
+from mmtemporal.checkpoints.load import initialise_backbone
 from mmtemporal.checkpoints.report import Report, compare, summarise
 from mmtemporal.checkpoints.segments import resize_segments
 
@@ -110,7 +110,7 @@ def convert_file(args: argparse.Namespace) -> Table:
         elif model is None:
             result = keep_resnet(tensors, kind, table)
         else:
-            result = start_from_network(args, tensors, model, table)
+            result = initialise_from_network(args, tensors, model, table)
     meta = dict(
         converted_from=args.src.name,
         format=kind.name,
@@ -185,14 +185,14 @@ def keep_resnet(tensors: dict, kind: Format, table: Table) -> dict:
     return {names[name]: tensors[name] for name in kept}
 
 
-def start_from_network(
+def initialise_from_network(
     args: argparse.Namespace, tensors: dict, model: nn.Module, table: Table
 ) -> dict:
     backbone = model.backbone
     table.add_row('backbone', f'{type(backbone).__name__} of {args.config}')
     others = {k for k in tensors if k.startswith(('cls_head.', 'data_preprocessor.'))}
     kept = {name: x for name, x in tensors.items() if name not in others}
-    add_report(table, start_backbone(backbone, kept, args.src.name))
+    add_report(table, initialise_backbone(backbone, kept, args.src.name))
     table.add_row('seed', f'{SEED}, for what is newly initialised')
     result = {f'backbone.{name}': x for name, x in backbone.state_dict().items()}
     return {**result, **take_classifier(tensors, model, table)}

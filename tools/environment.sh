@@ -7,6 +7,8 @@
 # its numpy and its builds of OpenCV, decord and the OpenMMLab packages; only what it
 # lacks is added, and nothing where it belongs to somebody else or cannot be written.
 # MMTEMPORAL_GROUPS names further files of requirements/ to install, such as "tests".
+# What pip does is in mmtemporal-install.log in the environment; of it only large
+# downloads are shown, unless MMTEMPORAL_VERBOSE is set.
 
 _mmt_say() { printf '[mmtemporal] %s\n' "$*" >&2; }
 
@@ -37,27 +39,36 @@ _mmt_activate() {
   source "$venv/bin/activate"
 }
 
-# Shows what pip does. Its errors are kept in the folder $1: without a network they
-# are about versions that conflict.
+# Runs pip. Its errors are kept in the folder $1: without a network they are about
+# versions that conflict. The log is that of _mmt_fill.
 _mmt_pip() {
   local lists=$1
   shift
-  python -m pip install --disable-pip-version-check --log "$lists/pip.log" "$@" \
-    >&2 2>"$lists/errors.txt"
+  local command=(python -m pip install --disable-pip-version-check --log "$log" "$@")
+  if [ -n "${MMTEMPORAL_VERBOSE:-}" ]; then
+    "${command[@]}" >&2 2>"$lists/errors.txt"
+    return
+  fi
+  # Colours are what makes pip draw its progress bars into a pipe.
+  [ -t 2 ] && local -x FORCE_COLOR=1 || command+=(--progress-bar off)
+  (
+    set -o pipefail
+    "${command[@]}" 2>"$lists/errors.txt" | python "$root/tools/pip_screen.py" >&2
+  )
 }
 
 # Of the tests, only those of networks from these libraries may see them, see
-# tests/host_libraries.py; hence a folder of their own.
-_mmt_install_hosts() {
-  local root=$1 lists=$2 prefix=$3
+# tests/backbone_libraries.py; hence a folder of their own.
+_mmt_install_wrapped_backbones() {
+  local root=$1 lists=$2 prefix=$3 folder=$3/mmtemporal-wrapped-backbones
   _mmt_say 'installing timm, torchvision and mmpretrain, for tests alone'
-  rm -rf -- "$prefix/mmtemporal-hosts"
+  rm -rf -- "$folder"
   # pip would remove from the environment what it wants in another version.
   python -m pip --disable-pip-version-check list --format freeze \
     >"$lists/installed.txt" || return
-  _mmt_pip "$lists" --prefix "$prefix/mmtemporal-hosts" --no-warn-script-location \
+  _mmt_pip "$lists" --prefix "$folder" --no-warn-script-location \
     -c "$lists/pins.txt" -c "$lists/installed.txt" \
-    -r "$root/requirements/hosts.txt" && return
+    -r "$root/requirements/wrapped_backbones.txt" && return
   # Not every torch that an environment may have of its own has a torchvision.
   if grep -q '^torchvision==' "$lists/pins.txt"; then return 1; fi
   _mmt_say 'no builds fit what is installed here; tests that need them are skipped'
@@ -65,14 +76,19 @@ _mmt_install_hosts() {
 
 _mmt_install() {
   local root=$1 lists=$2 prefix=$3
-  _mmt_say 'installing the requirements (torch is large, this can take minutes)'
+  if grep -q '^torch[>=]' "$lists/missing.txt"; then
+    _mmt_say 'installing the requirements: about 2.9 GB to download from PyPI, whose' \
+      'torch is built for GPUs, or 0.4 GB where pip finds a torch for CPUs'
+  else
+    _mmt_say 'installing the requirements'
+  fi
   _mmt_pip "$lists" -c "$lists/pins.txt" -r "$lists/packages.txt" || return
   if [ -s "$lists/openmmlab.txt" ]; then
     _mmt_say 'installing mmengine, mmcv and mmaction2'
     _mmt_pip "$lists" --no-deps -c "$lists/pins.txt" -r "$lists/openmmlab.txt" || return
   fi
   case " ${MMTEMPORAL_GROUPS:-} " in
-    *' tests '*) _mmt_install_hosts "$root" "$lists" "$prefix" || return ;;
+    *' tests '*) _mmt_install_wrapped_backbones "$root" "$lists" "$prefix" || return ;;
   esac
   _mmt_say 'installing mmtemporal, editable'
   _mmt_pip "$lists" --no-deps --no-build-isolation \
@@ -81,7 +97,7 @@ _mmt_install() {
 
 # Installs what is asked for, and says why where that fails.
 _mmt_fill() {
-  local root=$1 lists=$2 prefix=$3 site status=0
+  local root=$1 lists=$2 prefix=$3 site status=0 log=$3/mmtemporal-install.log
   site=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') || return
   # Who cannot write there, or does not own it, uses it as it is.
   if [ ! -w "$prefix" ] || [ ! -O "$prefix" ] || [ ! -w "$site" ] || [ ! -O "$site" ]; then
@@ -97,17 +113,18 @@ _mmt_fill() {
     return
   fi
   _mmt_is_stamped "$root" "$prefix" && return
+  rm -f -- "$log"
   _mmt_install "$root" "$lists" "$prefix" || status=$?
   if [ "$status" -eq 0 ]; then
     _mmt_stamp "$root" "$prefix"
   elif grep -qiE 'connection (broken|error)|NewConnectionError|NameResolutionError' \
-    "$lists/pip.log"; then
+    "$log"; then
     _mmt_say 'the installation failed: pip reached no package index. It needs a' \
       'network, or an environment that has all of requirements/runtime.txt and' \
       'requirements/openmmlab.txt'
   else
     cat "$lists/errors.txt" >&2
-    _mmt_say 'the installation failed, see above'
+    _mmt_say "the installation failed, see above; all that pip did is in $log"
   fi
   return "$status"
 }

@@ -1,13 +1,11 @@
 """Write what pip is to install for tools/environment.sh, and what is missing.
 
-    python tools/environment_plan.py REQUIREMENTS TARGET OWN_ENVIRONMENT [GROUP...]
-
-Read the folder REQUIREMENTS and write pins.txt, packages.txt and openmmlab.txt,
+Reads the folder REQUIREMENTS and writes pins.txt, packages.txt and openmmlab.txt,
 which pip reads, and missing.txt, which has those of their lines that nothing
-installed meets, into the folder TARGET. OWN_ENVIRONMENT is the one that is filled
-with the tested versions; any other keeps its own.
+installed meets, into the folder TARGET.
 """
 
+import argparse
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -42,7 +40,7 @@ def installed(name: str):
 
 
 def is_there(name: str) -> bool:
-    """Return whether a module is installed that comes under several names."""
+    """Whether a module is installed that comes under several names."""
     return name in MODULES and find_spec(MODULES[name]) is not None
 
 
@@ -76,12 +74,28 @@ def make_plan(requirements: Path, is_own: bool, groups: list) -> dict:
     return dict(pins=pins, packages=packages, openmmlab=openmmlab, missing=missing)
 
 
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('requirements', type=Path, metavar='REQUIREMENTS')
+    parser.add_argument('target', type=Path, metavar='TARGET')
+    parser.add_argument(
+        'own',
+        type=Path,
+        metavar='OWN_ENVIRONMENT',
+        help='the one that is filled with the tested versions; any other keeps its own',
+    )
+    parser.add_argument(
+        'groups', nargs='*', metavar='GROUP', help='further files of REQUIREMENTS'
+    )
+    return parser.parse_args()
+
+
 def main() -> None:
-    requirements, target, own_environment = map(Path, sys.argv[1:4])
-    is_own = Path(sys.prefix) == own_environment
-    for name, items in make_plan(requirements, is_own, sys.argv[4:]).items():
+    args = parse_args()
+    is_own = Path(sys.prefix) == args.own
+    for name, items in make_plan(args.requirements, is_own, args.groups).items():
         text = ''.join(f'{line}\n' for _, line in items)
-        (target / f'{name}.txt').write_text(text)
+        (args.target / f'{name}.txt').write_text(text)
 
 
 if __name__ == '__main__':

@@ -1,26 +1,26 @@
-"""Train and test networks on the motion clips with MMAction2's own scripts.
+r"""Train and test networks on the motion clips with MMAction2's own scripts.
 
 Every run has a folder. An interrupted run is resumed, a finished one reused, and
-one with other settings is never touched.
+one with other settings is never touched. report.html in --work-dir shows the results.
 """
 
 import argparse
 import json
 import os
 import shlex
-import subprocess
+import signal
 import sys
 from itertools import chain
+from math import ceil
 from pathlib import Path
 
-import torch
-from mmengine import Config
-from mmengine.fileio import load
-from rich.console import Console
 from rich.table import Table
 
-from mmtemporal.datasets import MIRRORED_LABELS, make_motion_clips
+from mmtemporal.datasets import make_motion_clips
 from mmtemporal.networks import BASELINE_RECIPE, NETWORKS
+from mmtemporal.quickstart.results import HEADINGS, Run, cells
+from mmtemporal.quickstart.runs import make_settings, prepare, train_and_test
+from mmtemporal.quickstart.screen import Screen
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs' / 'recognition'
@@ -33,6 +33,11 @@ RESNETS = [
     Path(BASELINE_RECIPE).parent.name,
     *(Path(n.recipe).parent.name for n in NETWORKS.values() if n.is_resnet),
 ]
+# Seconds that a training clip takes on two free cores, and a run beside its training.
+SECONDS = dict(
+    tsn=0.018, tanet=0.022, tin=0.022, tdn=0.042, tada2d=0.022, tadaconvnext=0.04
+)
+OVERHEAD = 60
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,6 +56,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--train-clips', type=int, default=1200)
     parser.add_argument('--val-clips', type=int, default=240)
     parser.add_argument('--epochs', type=int, help='instead of those of the config')
+    parser.add_argument(
+        '--verbose',
+        action='store_true',
+        help='print all that otherwise goes to quickstart.log in --work-dir',
+    )
     args = parser.parse_args()
     if args.epochs is not None and args.epochs < 2:
         parser.error(f'--epochs {args.epochs}: the first one is the warm-up, give 2')
@@ -67,118 +77,28 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def make_settings(method: str, args: argparse.Namespace) -> Config:
-    """Return the whole config of a run."""
-    cfg = Config.fromfile(METHODS[method])
-    data = args.data.resolve()
-    for name in ('train', 'val', 'test'):
-        dataset = cfg[f'{name}_dataloader'].dataset
-        dataset.ann_file = str(data / Path(dataset.ann_file).name)
-        dataset.data_prefix.video = str(data)
-    if args.epochs is not None:
-        cfg.train_cfg.max_epochs = args.epochs
-        cfg.param_scheduler[-1].end = args.epochs
-    return cfg
-
-
-def prepare(work_dir: Path, cfg: Config) -> Path:
-    """Write the settings of a run beside its folder, or find them there."""
-    # Inside, the training script puts a copy of its own under the same name.
-    settings = work_dir.with_suffix('.py')
-    if settings.exists():
-        difference = Config.diff(str(settings), cfg).strip()
-        if difference:
-            raise SystemExit(
-                f'{work_dir} holds a run with other settings:\n{difference}\n'
-                f'Give another --work-dir, or delete {work_dir} and {settings}.'
-            )
-    elif work_dir.exists() and any(work_dir.iterdir()):
-        raise SystemExit(
-            f'{work_dir} holds files of something else. Give another --work-dir.'
-        )
+def make_clips(args: argparse.Namespace, screen: Screen) -> None:
+    number = f'{args.train_clips + args.val_clips:,} clips in {args.data}'
+    if args.data.exists():
+        screen.title(f'reusing the {number}')
     else:
-        work_dir.mkdir(parents=True, exist_ok=True)
-        cfg.dump(settings)
-    return settings
+        screen.title(f'drawing {number}')
+    workers = min(4, len(os.sched_getaffinity(0)))
+    try:
+        with screen.captured():
+            make_motion_clips(
+                args.data, args.train_clips, args.val_clips, num_workers=workers
+            )
+    except (ValueError, FileExistsError) as error:
+        raise SystemExit(f'error: {error}') from None
 
 
-def run_tool(*command: object) -> None:
-    # More threads than free cores wait for each other most of the time.
-    environment = {'OMP_NUM_THREADS': '1', **os.environ}
-    subprocess.run(
-        [sys.executable, '-m', 'mmtemporal.tools', *map(str, command)],
-        check=True,
-        env=environment,
+def estimate(args: argparse.Namespace, epochs: dict) -> str:
+    """Return how long the runs take that are not there yet, in words."""
+    seconds = OVERHEAD * len(epochs) + args.train_clips * sum(
+        SECONDS[method] * number for method, number in epochs.items()
     )
-
-
-def train_and_test(method: str, args: argparse.Namespace) -> dict:
-    """Run the stock scripts and return a row of the table."""
-    work_dir = args.work_dir / method
-    cfg = make_settings(method, args)
-    settings = prepare(work_dir, cfg)
-    predictions = work_dir / 'predictions.pkl'
-    last = work_dir / f'epoch_{cfg.train_cfg.max_epochs}.pth'
-    if not predictions.exists():
-        if not last.exists():
-            run_tool('train', settings, '--work-dir', work_dir, '--resume')
-        (best,) = work_dir.glob('best_acc_top1_epoch_*.pth')
-        run_tool('test', settings, best, '--work-dir', work_dir, '--dump', predictions)
-    return dict(
-        method=method,
-        **accuracy(predictions),
-        parameters=count_parameters(last),
-        seconds=seconds_per_iteration(work_dir),
-    )
-
-
-def accuracy(predictions: Path) -> dict:
-    """Compute top-1 over all classes, and between a class and its mirror."""
-    samples = load(predictions)
-    right = within_pair = 0
-    for sample in samples:
-        label, score = int(sample['gt_label']), sample['pred_score']
-        right += int(score.argmax()) == label
-        within_pair += bool(score[label] > score[MIRRORED_LABELS[label]])
-    return dict(top1=right / len(samples), within_pair=within_pair / len(samples))
-
-
-def count_parameters(checkpoint: Path) -> int:
-    state_dict = torch.load(checkpoint, map_location='cpu')['state_dict']
-    buffers = ('running_mean', 'running_var', 'num_batches_tracked')
-    return sum(v.numel() for k, v in state_dict.items() if not k.endswith(buffers))
-
-
-def seconds_per_iteration(work_dir: Path) -> float:
-    """Return the median of the logged times, which spares the slow first one."""
-    times = [
-        record['time']
-        for log in work_dir.glob('*/vis_data/scalars.json')
-        for record in map(json.loads, log.read_text().splitlines())
-        if 'loss' in record
-    ]
-    return torch.tensor(times).median().item()
-
-
-def print_table(rows: list) -> None:
-    table = Table(title='Motion clips')
-    for heading in (
-        'method',
-        'top-1',
-        'top-1 within mirrored pairs',
-        'parameters',
-        'seconds per iteration',
-    ):
-        table.add_column(heading, justify='left' if heading == 'method' else 'right')
-    for row in rows:
-        table.add_row(
-            row['method'],
-            f'{row["top1"]:.1%}',
-            f'{row["within_pair"]:.1%}',
-            f'{row["parameters"]:,}',
-            f'{row["seconds"]:.2f}',
-        )
-    Console().print(table)
+    return f'about {ceil(seconds / 60)} minutes on 2 free cores'
 
 
 def short(path: Path) -> str:
@@ -187,12 +107,10 @@ def short(path: Path) -> str:
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
-def print_next(args: argparse.Namespace) -> None:
+def print_next(args: argparse.Namespace, run: Run) -> None:
     """Print commands that work as they stand, in any shell and after any options."""
     # Without an active environment there is no other python to rely on.
     python, tools = short(Path(sys.executable)), ROOT / 'tools'
-    run = args.work_dir / args.methods[-1]
-    (best,) = run.glob('best_acc_top1_epoch_*.pth')
     commands = {
         'compare with a network that cannot see order': (
             *(short(tools / 'quickstart.py'), '--methods', 'all', *args.options),
@@ -203,8 +121,8 @@ def print_next(args: argparse.Namespace) -> None:
             *('--preview', 'clips.png'),
         ),
         'test the network again, with any of the stock tools': (
-            *('-m', 'mmtemporal.tools', 'test', run.with_suffix('.py'), best),
-            *('--work-dir', run),
+            *('-m', 'mmtemporal.tools', 'test', run.config, run.best),
+            *('--work-dir', run.folder),
         ),
     }
     print(f'Checkpoints and logs are in {args.work_dir}. Next, in {Path.cwd()}:')
@@ -215,20 +133,60 @@ def print_next(args: argparse.Namespace) -> None:
         print(f'{short(guide)} says how to train on your own videos.')
 
 
+def print_table(rows: list[dict], screen: Screen) -> None:
+    table = Table(title='Motion clips')
+    for heading in HEADINGS:
+        table.add_column(heading, justify='left' if heading == 'method' else 'right')
+    for row in rows:
+        table.add_row(*cells(row))
+    screen.console.print(table)
+
+
 def main() -> None:
     args = parse_args()
+    # A job that is cancelled leaves no training behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    screen = Screen(args.work_dir / 'quickstart.log', args.verbose)
     try:
-        make_motion_clips(args.data, args.train_clips, args.val_clips)
-    except (ValueError, FileExistsError) as error:
-        raise SystemExit(f'error: {error}') from None
-    rows = []
+        compare(args, screen)
+    except KeyboardInterrupt:
+        print(
+            '\nstopped; the same command goes on after the last whole epoch. Log: '
+            f'{screen.log}',
+            file=sys.stderr,
+        )
+        raise SystemExit(130) from None
+
+
+def compare(args: argparse.Namespace, screen: Screen) -> None:
+    runs, epochs = [], {}
     for method in args.methods:
-        print(f'\n[quickstart] {method}: logs in {args.work_dir / method}', flush=True)
-        rows.append(train_and_test(method, args))
-    print_table(rows)
-    results = args.work_dir / 'results.json'
-    results.write_text(json.dumps(rows, indent=1) + '\n')
-    print_next(args)
+        run = Run(method, args.work_dir / method)
+        cfg = make_settings(METHODS[method], args.data, args.epochs)
+        prepare(run, cfg)
+        runs.append(run)
+        if not run.predictions.exists():
+            epochs[method] = cfg.train_cfg.max_epochs
+    if epochs:
+        screen.title(
+            f'{", ".join(epochs)} on the motion clips: {estimate(args, epochs)}'
+        )
+    make_clips(args, screen)
+    for run in runs:
+        train_and_test(run, screen)
+    rows = [run.row() for run in runs]
+    (args.work_dir / 'results.json').write_text(json.dumps(rows, indent=1) + '\n')
+    print_table(rows, screen)
+    screen.title('drawing the report')
+    with screen.captured():
+        # It takes seconds to import all of MMAction2, and that warns.
+        from mmtemporal.quickstart.report import write_report
+
+        report, picture = write_report(args.work_dir, runs, rows, args.data)
+    print_next(args, runs[-1])
+    print(f'Picture: {short(picture)}')
+    print(f'Report, for a browser: {short(report)}')
+    print(f'Log of everything else: {short(screen.log)}')
 
 
 if __name__ == '__main__':

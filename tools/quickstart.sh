@@ -4,6 +4,7 @@
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+case " $* " in *' --verbose '*) MMTEMPORAL_VERBOSE=1 ;; esac
 source tools/environment.sh
 
 exec python tools/quickstart.py "$@"

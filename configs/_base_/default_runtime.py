@@ -7,7 +7,7 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # docs/what_acts_when.md says what these three do.
+    # docs/patches_and_hooks.md says what these three do.
     checkpoint=dict(type='mmtemporal.SafeCheckpointHook', interval=1, save_best='auto'),
     resume_schedule=dict(type='mmtemporal.ResumeScheduleHook'),
     config=dict(type='mmtemporal.CheckConfigHook'),

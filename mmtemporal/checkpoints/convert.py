@@ -56,7 +56,7 @@ def convert_state_dict(
         depth, number of segments and number of classes of the checkpoint.
 
     Raises:
-        ValueError: The format is not known, a tensor has no place, or
+        ValueError: The format is not known, a tensor has no counterpart, or
             ``class_order`` is no permutation of the classes.
     """
     return convert(state_dict, class_order).tensors

@@ -12,6 +12,7 @@ from .files import read_checkpoint
 from .on_load import convert_if_third_party
 from .report import compare
 from .segments import depends_on_segments
+from .wrapped_backbone import rename_host
 
 # Constants of the config, which old checkpoints hold among the weights.
 _CONSTANTS = ('data_preprocessor.mean', 'data_preprocessor.std')
@@ -83,15 +84,16 @@ def find_state_dict(content: object, source: Path) -> dict[str, Tensor]:
 
 
 def clean(state_dict: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Remove what other versions and wrappers add to the weights of a model."""
+    """Remove or rename what other versions and wrappers did to names of a model."""
     tensors = {name.removeprefix('module.'): x for name, x in state_dict.items()}
     known = model.state_dict()
     extra = [name for name in _CONSTANTS if name not in known]
+    tensors = rename_host(tensors, known)
     return {name: x for name, x in tensors.items() if name not in extra}
 
 
 def load_strictly(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Load all tensors into all places of a recognizer.
+    """Load a recognizer, all of whose tensors must be there and no others.
 
     Counters of batch norms may be missing, as they are in files from before torch
     0.4.1.

@@ -7,6 +7,7 @@ from typing import Callable, NamedTuple, Optional
 from torch import Tensor
 
 from . import tada2d, tada_convnext, tanet, tdn, tin
+from .wrapped_backbone import current_name
 
 
 class Format(NamedTuple):
@@ -38,6 +39,11 @@ def _each(reshape: Callable[[str, Tensor], Tensor]) -> Callable[[dict], dict]:
 def _keep_name(name: str) -> Optional[str]:
     """Return the name of a recognizer's tensor as it is."""
     return name if name.startswith(('backbone.', 'cls_head.')) else None
+
+
+def _keep_own(name: str) -> Optional[str]:
+    """Return the name of a recognizer's tensor as it is, or as an old one is today."""
+    return _keep_name(current_name(name))
 
 
 def _is_constant(name: str) -> bool:
@@ -91,7 +97,7 @@ FORMATS = (
         _keep_name,
         is_unused=_is_constant,
     ),
-    Format('a network of this package', (), _is_own, _keep_name),
+    Format('a network of this package', (), _is_own, _keep_own),
 )
 
 

@@ -72,12 +72,16 @@ class ImageNetwork:
         """Whether the shape of a tensor in a checkpoint must be that of ours."""
         return True
 
+    def is_whole(self, tensors: Mapping[str, Tensor]) -> bool:
+        """Whether tensors are those of a recognizer, not of its backbone alone."""
+        return any(name.startswith(_PREFIX) for name in tensors)
+
     def is_part(self, tensors: Mapping[str, Tensor]) -> bool:
         """Whether tensors are some that are in no stage, which anyone may set."""
         return not any(re.match(self.stage, name) for name in tensors)
 
     def unexpected(self, names: Iterable[str]) -> list[str]:
-        """Return those names that are not of a classifier or a stage left out."""
+        """Return those names that are not of a classifier or a skipped stage."""
         end = self.first_stage + self.backbone.num_stages
         stages = [re.match(self.stage, name) for name in names]
         return [
@@ -95,6 +99,10 @@ class ImageNetwork:
     def keys(self) -> str:
         """Return the keys of a config that say what the tensors are."""
         return f'backbone.type, backbone.{self.size} and the other arguments'
+
+    def advice(self, tensors: Mapping[str, Tensor]) -> str:
+        """Return which keys contradict a file, with both values, if it tells."""
+        return advise(self.own, tensors)
 
     # ------------------------------------------------------------------- placing
 
@@ -119,7 +127,7 @@ class ImageNetwork:
         Raises:
             ValueError: They are of another network.
         """
-        whole = not nested and any(name.startswith(_PREFIX) for name in tensors)
+        whole = not nested and self.is_whole(tensors)
         theirs, others = _take_backbone(tensors) if whole else (dict(tensors), [])
         image = None if self.own.keys() == theirs.keys() else self.find(theirs)
         image_only = pretrained and not whole
@@ -201,7 +209,7 @@ class ImageNetwork:
                 f'{source} is of a recognizer whose backbone is no {self.kind}: it has '
                 f'{summarise([*theirs])}; set backbone.type to that of the checkpoint'
             )
-        advice = advise(self.own, theirs) or f'{self.keys()} to those of the checkpoint'
+        advice = self.advice(theirs) or f'{self.keys()} to those of the checkpoint'
         if image_only:
             advice += (
                 f'. backbone.pretrained takes a {self.name}; a checkpoint of this '

@@ -54,7 +54,7 @@ def load_tensors(
     return report
 
 
-def start_backbone(
+def initialise_backbone(
     backbone: nn.Module, tensors: Mapping[str, Tensor], source: str
 ) -> Report:
     """Initialise a backbone, and load it from an image network.

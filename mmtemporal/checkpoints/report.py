@@ -33,7 +33,7 @@ class Report:
     skipped: list[str] = _names()
     unexpected: list[str] = _names()
     # Of the network:
-    copied: list[str] = _names()  # hold a tensor once more
+    copied: list[str] = _names()  # further copies of a tensor
     averaged: list[str] = _names()
     inflated: list[str] = _names()  # have more dimensions
     resized: list[str] = _names()

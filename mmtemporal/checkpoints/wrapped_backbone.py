@@ -1,16 +1,38 @@
 """Checkpoints of a backbone with temporal layers inside, and of the backbone alone."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Optional
 
 from torch import Tensor, nn
 
 from .image_network import ImageNetwork
+from .report import Report
 
-_PREFIX = 'host.'
+_PREFIX = 'backbone.'
+# From a recognizer to the adapter, and on to the backbone by its old name.
+_PATH = re.compile(r'^(?:backbone\.|host\.)+')
 _TEMPORAL = re.compile(r'.*\.(temporal|routing)\.')
 _NUMBER = re.compile(r'\.\d+(?=\.)')
+# A layer in the file of an adapter alone: in a recognizer it is one level deeper.
+_OWN_LAYER = re.compile(r'backbone\.(?!backbone\.).*\.(temporal|routing)\.')
+
+
+def current_name(name: str) -> str:
+    """Return a name in which ``TemporalAdapter.backbone`` may be ``host`` as it was."""
+    return _PATH.sub(lambda path: path[0].replace('host.', _PREFIX), name)
+
+
+def rename_host(
+    tensors: Mapping[str, Tensor], own: Container[str]
+) -> dict[str, Tensor]:
+    """Rename the tensors of a file that may be from the time of ``host``.
+
+    Args:
+        tensors: Those of any file.
+        own: Names of the network that shall take them. These are left as they are.
+    """
+    return {n if n in own else current_name(n): x for n, x in tensors.items()}
 
 
 class WrappedBackbone(ImageNetwork):
@@ -21,14 +43,30 @@ class WrappedBackbone(ImageNetwork):
     def __init__(self, adapter: nn.Module) -> None:
         self.layers = tuple(f'{name}.' for name in adapter.temporal_layers())
         super().__init__(adapter)
-        self.host = adapter.host
-        modules = dict(self.host.named_modules())
+        self.wrapped = adapter.backbone
+        modules = dict(self.wrapped.named_modules())
         self.reshapes = any(x._load_state_dict_pre_hooks for x in modules.values())
         self.adapted = {
             f'{name}.weight'
             for name, module in modules.items()
             if not type(module)._load_from_state_dict.__module__.startswith('torch.')
         }
+
+    def place(
+        self,
+        tensors: Mapping[str, Tensor],
+        source: str,
+        nested: bool = False,
+        pretrained: bool = False,
+    ) -> tuple[dict[str, Tensor], Report]:
+        tensors = rename_host(tensors, self.own)
+        return super().place(tensors, source, nested, pretrained)
+
+    def is_whole(self, tensors: Mapping[str, Tensor]) -> bool:
+        # A recognizer with the wrapped backbone has the adapter's names as well.
+        if any(self.names.get(key, '') is None for key in tensors):
+            return False
+        return super().is_whole(tensors) and not any(map(_OWN_LAYER.match, tensors))
 
     def find(self, tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]:
         ours = set(self.names.values())
@@ -71,7 +109,10 @@ class WrappedBackbone(ImageNetwork):
 
     def settings(self) -> str:
         segments = self.backbone.num_segments
-        return f'{type(self.host).__name__}, num_segments={segments}'
+        return f'{type(self.wrapped).__name__}, num_segments={segments}'
+
+    def advice(self, tensors: Mapping[str, Tensor]) -> str:
+        return ''  # the keys of what it wraps are others
 
     def keys(self) -> str:
         return 'backbone.backbone, temporal, where and num_segments'

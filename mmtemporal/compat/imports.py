@@ -49,7 +49,7 @@ def alias_importlib_metadata() -> bool:
 
 
 class _NewerMMCVFinder(MetaPathFinder):
-    """Find ``mmaction`` as the others do, and run it once more if it refuses mmcv."""
+    """Find ``mmaction`` as the others do, and run it again if it refuses mmcv."""
 
     searching = False
 
@@ -143,7 +143,7 @@ def stub_drn() -> bool:
 
     Symptom: ``No module named 'mmaction.models.localizers.drn'`` (wheel), or
     ``No module named 'torchvision'`` (repository checkout), from ``mmaction.models``.
-    Cause: the folder has no ``__init__.py`` and was left out of the package; in a
+    Cause: the folder has no ``__init__.py`` and is missing from the package; in a
     checkout one of its files needs torchvision.
     Acts when: the files or torchvision are missing. DRN then raises a clear
     ImportError when it is built.

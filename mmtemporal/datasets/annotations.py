@@ -29,7 +29,7 @@ def get_parts(dataset: object) -> Iterator[BaseDataset]:
 def get_place(dataset: BaseDataset, index: int) -> str:
     """Return where a sample stands, as messages write it.
 
-    Only data sets with a sample in every line, none of them left out, know the line.
+    Only data sets with a sample in every line, none of them skipped, know the line.
     """
     by_line = any(
         type(dataset).load_data_list is kind.load_data_list

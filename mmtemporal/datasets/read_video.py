@@ -15,7 +15,7 @@ _OPENERS = ('DecordInit', 'StrictDecordInit', 'OpenCVInit', 'PyAVInit', 'PIMSIni
 _DECODERS = ('DecordDecode', 'OpenCVDecode', 'PyAVDecode', 'PIMSDecode')
 
 
-def read_video(cfg: Config, video: Path) -> dict:
+def read_video(cfg: Config, video: Path, strict: bool = False) -> dict:
     """Run the ``test_pipeline`` of a config on a video.
 
     Where that reads folders of frames and is given a file, or the other way round,
@@ -27,6 +27,8 @@ def read_video(cfg: Config, video: Path) -> dict:
         video: A video file, or a folder of frames that are named as
             ``test_dataloader.dataset.filename_tmpl`` says, by default
             ``img_00001.jpg`` and so on.
+        strict: Whether ``StrictDecordInit`` takes the place of ``DecordInit``, with
+            which a corrupt file can end the process.
 
     Returns:
         A batch of one sample, for ``model.test_step`` or its ``data_preprocessor``.
@@ -47,11 +49,15 @@ def read_video(cfg: Config, video: Path) -> dict:
     else:
         sample = dict(filename=str(video), label=-1, start_index=0, modality='RGB')
         steps = _for_file(steps)
+    if strict:
+        steps = [_strictly(step) for step in steps]
     # Damaged files make the decoders raise errors of any type.
     try:
         return pseudo_collate([Compose(steps)(sample)])
     except Exception as error:
-        reason = ' '.join(str(error).split())[:200]
+        # The message has the whole path already.
+        reason = str(error).replace(str(video), video.name)
+        reason = ' '.join(reason.split())[:200]
         raise ValueError(
             f'cannot read {video} by the test_pipeline of the config: '
             f'{type(error).__name__}: {reason}'
@@ -64,6 +70,13 @@ def _for_file(steps: list[dict]) -> list:
     decode = dict(type='mmaction.DecordDecode')
     steps = [decode if is_type(step, 'RawFrameDecode') else step for step in steps]
     return [dict(type='mmaction.DecordInit'), _forget_frame_rate, *steps]
+
+
+def _strictly(step: object) -> object:
+    if not is_type(step, 'DecordInit'):
+        return step
+    threads = step.get('num_threads', 1)
+    return dict(type='mmtemporal.StrictDecordInit', num_threads=threads)
 
 
 def _forget_frame_rate(results: dict) -> dict:

@@ -28,8 +28,8 @@ class ExactResumeHook(Hook):
     It also validates before it goes on: the checkpoint of an epoch is written before
     its validation, which a kill may have prevented, and with it the best checkpoint.
 
-    A ``worker_init_fn`` of the config is replaced. ``docs/resume.md`` says what else
-    must stay the same.
+    A ``worker_init_fn`` of the config is replaced. ``docs/resume_training.md`` says
+    what else must stay the same.
 
     Raises:
         ValueError: If the config sets no ``randomness.seed``, or trains by
@@ -46,7 +46,7 @@ class ExactResumeHook(Hook):
             runner.val_loop.run()
 
     def before_val_epoch(self, runner: Runner) -> None:
-        # Kept by the checkpoint that is written once more for the best score.
+        # Kept by the checkpoint that is written again for the best score.
         runner.message_hub.update_info(VALIDATED, runner.epoch)
 
     def before_train_epoch(self, runner: Runner) -> None:

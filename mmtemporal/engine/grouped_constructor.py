@@ -71,7 +71,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     rule without effect and tells weights from biases under one name.
 
     A parameter that two modules share counts once, under its first name. One that
-    is frozen when the optimizer is built is left out, as in mmengine.
+    is frozen when the optimizer is built is skipped, as in mmengine.
 
     Args:
         optim_wrapper_cfg: The optimizer wrapper, with its ``optimizer``.
@@ -115,7 +115,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             ])
 
         Where the classifier's bias is the only one, as in TANet, TDN and a plain
-        ResNet, the last rule would decide nothing and is left out.
+        ResNet, the last rule would decide nothing and is omitted.
     """
 
     def _validate_cfg(self) -> None:
@@ -144,7 +144,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                     )
 
     def _options(self, rule: Optional[_Rule]) -> dict:
-        """Return what a rule sets; what the optimizer config leaves out stays out."""
+        """Return what a rule sets; what the optimizer config lacks stays unset."""
         lr, decay = self.base_lr, self.base_wd
         if rule is not None:
             lr = None if lr is None else lr * rule.lr_mult

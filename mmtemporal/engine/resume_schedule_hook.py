@@ -32,7 +32,7 @@ class ResumeScheduleHook(Hook):
     restores all of it: with a new ``end``, ``milestones`` or ``T_max`` the learning
     rate goes on as before, and stays where the old schedule ended. That is mmengine's
     rule, and nothing is changed here; the warning names what differs.
-    ``docs/resume.md`` says how to train for longer.
+    ``docs/resume_training.md`` says how to train for longer.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

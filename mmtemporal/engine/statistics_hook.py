@@ -24,7 +24,7 @@ class TemporalStatisticsHook(Hook):
 
     - TAM: ``kernel_past1``, ``kernel_present``, ``kernel_future1``, ...: the mean
       kernel; ``importance_mean`` and ``importance_std``
-    - TemporalInterlace: ``offset_group1``, ...: the mean of how far a learnt group
+    - TemporalInterlace: ``offset_group1``, ...: the mean of how far a learnable group
       moves either way, in frames; ``weight_first``, ``weight_middle`` and
       ``weight_last``: the mean weights of these frames
     - LongTermTDM: ``gate_mean`` and ``gate_std``, of means over space; and for TDN
@@ -116,8 +116,8 @@ def _measure_offset(offset: Tensor) -> dict[str, Tensor]:
 
 def _measure_weight(weight: Tensor) -> dict[str, Tensor]:
     means = weight.mean((0, 1))
-    places = dict(first=0, middle=len(means) // 2, last=-1)
-    return {f'weight_{name}': means[place] for name, place in places.items()}
+    frames = dict(first=0, middle=len(means) // 2, last=-1)
+    return {f'weight_{name}': means[frame] for name, frame in frames.items()}
 
 
 def _mean_and_std(name: str) -> Callable[[Tensor], dict[str, Tensor]]:

@@ -36,13 +36,11 @@ def change_frames(cfg: Config, frames: int) -> dict:
         frames: ``num_segments`` of a 2-D recognizer, frames of a clip of a 3-D one.
     """
     backbone = cfg.model.backbone
-    places = dict(_find(cfg.model, 'num_segments', 'model'))
-    old: Any = backbone.get('num_segments') or next(iter(places.values()), None)
+    found = dict(_find(cfg.model, 'num_segments', 'model'))
+    old: Any = backbone.get('num_segments') or next(iter(found.values()), None)
     # Also that of a head or a convolution of its own; 1 is that of features whose
     # frames were averaged before.
-    changes: dict[str, Any] = {
-        key: frames for key, value in places.items() if value == old
-    }
+    changes: dict[str, Any] = {k: frames for k, value in found.items() if value == old}
     head = cfg.model.cls_head
     if old and 'num_segments' not in head and _default(head, 'num_segments') == old:
         changes['model.cls_head.num_segments'] = frames
@@ -95,7 +93,7 @@ def change_size(cfg: Config, size: int) -> dict:
 
 
 def _find(cfg: Any, name: str, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Yield the places of a key in a config, and what stands there."""
+    """Yield the full names of a key in a config, and its values."""
     if isinstance(cfg, Mapping):
         items = cfg.items()
     elif isinstance(cfg, (list, tuple)):

@@ -6,7 +6,7 @@ from .files import quiet, require
 
 
 def write_half(source: Path, target: Path) -> None:
-    """Write a copy of an ONNX model with weights and maps in half precision.
+    """Write a copy of an ONNX model with weights and feature maps in half precision.
 
     Inputs and outputs keep their types, and so do operators that need float32.
     """
@@ -20,7 +20,7 @@ def write_half(source: Path, target: Path) -> None:
 def write_int8(source: Path, target: Path) -> None:
     """Write a copy of an ONNX model with weights of eight bits.
 
-    The scales of the maps are taken from each input while the model runs, so no
+    The scales of the feature maps are taken from each input while the model runs, so no
     data are needed for a calibration.
     """
     quantization = require('onnxruntime.quantization')

@@ -147,7 +147,7 @@ def _check_model(cfg: Config) -> None:
             'exported'
         )
     constants = model.get('data_preprocessor') or {}
-    # What is left out is the stock one.
+    # What is omitted is the stock one.
     if 'type' in constants and not _is_subclass(constants, ActionDataPreprocessor):
         raise ValueError(
             f'model.data_preprocessor.type={type_name(constants["type"])} is no '

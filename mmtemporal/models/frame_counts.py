@@ -110,7 +110,7 @@ def check_channels(channels: int, in_channels: int) -> None:
 def watch_recognizers() -> None:
     """Have recognizers check their input, if the backbone mixes frames by this package.
 
-    No class of the host is changed: the recognizers get a forward pre-hook each.
+    No class of MMAction2 is changed: the recognizers get a forward pre-hook each.
     """
     register_module_module_registration_hook(_watch)
 

@@ -39,15 +39,15 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
             elif isinstance(child, nn.Conv2d) and child._forward_hooks:
                 # A temporal layer is between it and the batch norm.
                 setattr(module, name, nn.Sequential(child))
-    foreign = [
-        (module, module.host)
+    kept = [
+        (module, module.backbone)
         for module in model.modules()
         if isinstance(module, TemporalAdapter)
         and module.library in ('timm', 'torchvision')
     ]
-    for module, _ in foreign:
-        module.host = nn.Identity()
+    for module, _ in kept:
+        module.backbone = nn.Identity()
     fuse_conv_bn(model)
-    for module, host in foreign:
-        module.host = host
+    for module, backbone in kept:
+        module.backbone = backbone
     return model

@@ -108,8 +108,8 @@ class _Mix(torch.autograd.Function):
     """Mixing by shifted multiply-adds, which keeps nothing but its inputs.
 
     Of the formulations that ``benchmarks/temporal_mix.py`` compares it is the fastest
-    on CPUs, but for a single clip of large maps and for maps of a few pixels. GPUs have
-    kernels.
+    on CPUs, but for a single clip of large feature maps and for those of a few pixels.
+    GPUs have kernels.
     """
 
     @staticmethod
@@ -204,9 +204,9 @@ def _inner_products(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _is_large(frames: Tensor) -> bool:
-    """Whether maps are large enough for the kernels that loop over pixels.
+    """Whether feature maps are large enough for the kernels that loop over pixels.
 
-    Measured on CPUs: on smaller maps their inner loops are too short.
+    Measured on CPUs: on smaller ones their inner loops are too short.
     """
     return frames.size(-2) * frames.size(-1) > 32
 

@@ -8,7 +8,7 @@ while the cache next to the program still holds them.
 
 Sizes marked "units" count runs of UNIT values. As the compiler knows UNIT, it knows
 that rows start and end where vectors of that length do. Offsets are 64 bits wide:
-the maps of a batch may hold more than 2 ** 31 values.
+the feature maps of a batch may hold more than 2 ** 31 values.
 """
 
 import triton

@@ -179,8 +179,8 @@ def _plan(tensors: tuple, *, num_warps: int, load_bytes: int = 16) -> _Plan:
 
     The rules follow from how GPUs read memory; nothing was tuned. Of a tile every
     thread has 16 bytes. A warp reads up to 512 bytes of a row in sequence, but only
-    128, a cache line, where rows are channels: small maps would otherwise be cut
-    into few programs.
+    128, a cache line, where rows are channels: small feature maps would otherwise be
+    cut into few programs.
     """
     n, _, c, h, w = tensors[0].shape
     itemsize = tensors[0].element_size()

@@ -7,8 +7,11 @@ from typing import Optional
 import numpy as np
 import torch
 from mmaction.models.recognizers import Recognizer3D
+from mmengine import Config
 from torch import Tensor, nn
 
+from mmtemporal.datasets.input_shape import clip_length as length
+from mmtemporal.datasets.input_shape import walk
 from mmtemporal.datasets.read_video import read_video
 from mmtemporal.models.frame_counts import clip_length
 from mmtemporal.models.layers.temporal_layer import temporal_layers
@@ -54,7 +57,7 @@ def look_at(
         raise ValueError(
             'the model has no layer that can be drawn, as no temporal layer is in it'
         )
-    data, frames, views = _read(model, video)
+    data, frames, views = first_view(model, read_video(model.cfg, video))
     with torch.no_grad(), record(model) as records:
         (result,) = model.test_step(data)
     label = int(result.pred_score.argmax())
@@ -89,22 +92,36 @@ def recorded_by(clips: list[Clip], *values: str) -> str:
     return ', '.join(dict.fromkeys(entry.kind for entry in found))
 
 
-def _read(model: nn.Module, video: Path) -> tuple[dict, Tensor, int]:
-    """Return the input, the frames in it and the number of views."""
-    data = read_video(model.cfg, video)
+def first_view(model: nn.Module, data: dict) -> tuple[dict, Tensor, int]:
+    """Return the first view of an input, the frames in it and the number of views.
+
+    Args:
+        model: The recognizer.
+        data: A batch of one video, of ``read_video``.
+
+    Shape:
+        - frames: (t, h, w, 3), uint8
+    """
     (inputs,) = data['inputs']
     rows = _rows_of_a_view(model, inputs)
-    views = len(inputs) // rows
-    data['inputs'] = [inputs[:rows]]
-    return data, _frames(model, inputs[:rows]), views
+    view = inputs[:rows]
+    return {**data, 'inputs': [view]}, _frames(model, view), len(inputs) // rows
 
 
 def _rows_of_a_view(model: nn.Module, inputs: Tensor) -> int:
     if isinstance(model, Recognizer3D):
         return 1
     window = _window(model) if inputs.dim() == 4 else 1
-    # Without a layer that mixes frames, all of them are one view.
-    return (clip_length(model.backbone) or len(inputs)) * window
+    # Networks of others take any number of frames: those of the sampler are one view.
+    frames = clip_length(model.backbone) or _sampled(model.cfg) or len(inputs)
+    return frames * window
+
+
+def _sampled(cfg: Config) -> int:
+    """Return how many frames the sampler takes; 0 if there is not one sampler."""
+    steps = [step for _, step in walk(cfg.get('test_pipeline', []))]
+    counts = [n * step.get('num_clips', 1) for step in steps if (n := length(step))]
+    return counts[0] if len(counts) == 1 else 0
 
 
 def _window(model: nn.Module) -> int:

@@ -1,5 +1,6 @@
 """All figures of a network and some videos."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -19,14 +20,14 @@ from .tin_figures import draw_interlacing
 
 # By the names of their files. Each returns None for a network that lacks the layers.
 FIGURES = {
-    'tam_kernels': draw_kernels,
-    'tam_importance': draw_importance,
-    'tam_histograms': draw_histograms,
-    'tin_interlacing': draw_interlacing,
-    'tdn_differences': draw_differences,
-    'tdn_gates': draw_gates,
-    'tada_calibrations': draw_calibrations,
-    'tada_channels': draw_channels,
+    'kernels': draw_kernels,
+    'importance': draw_importance,
+    'kernel_histograms': draw_histograms,
+    'interlacing': draw_interlacing,
+    'differences': draw_differences,
+    'gates': draw_gates,
+    'calibrations': draw_calibrations,
+    'channels': draw_channels,
     'mixing': draw_mixing,
 }
 FORMATS = ('png', 'pdf')
@@ -63,13 +64,21 @@ def _check(records: list[Record], layers: Sequence[str]) -> None:
 def draw_cam(
     model: nn.Module, clips: list[Clip], layer: Optional[str] = None
 ) -> Figure:
-    """Draw Grad-CAM at a layer, by default the last with maps.
+    """Draw Grad-CAM at a layer, by default the last with feature maps.
 
     Raises:
-        ValueError: The layer gives no maps.
+        ValueError: The layer gives no feature maps.
     """
     with style():
         return draw_grad_cam(model, clips, layer or default_layer(model))
+
+
+def to_png(figure: Figure) -> bytes:
+    """Return a figure as a PNG picture."""
+    file = io.BytesIO()
+    with style():
+        figure.savefig(file, format='png')
+    return file.getvalue()
 
 
 def save_figures(
@@ -87,7 +96,7 @@ def save_figures(
     folder.mkdir(parents=True, exist_ok=True)
     with style():
         for name, figure in figures.items():
-            # Places are found once, not for every format: it takes most of the time.
+            # The layout is found once, not for every format: it takes most of the time.
             figure.get_layout_engine().execute(figure)  # type: ignore[union-attr]
             figure.set_layout_engine('none')
             for kind in FORMATS:

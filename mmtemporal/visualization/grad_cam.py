@@ -1,4 +1,4 @@
-"""Grad-CAM: which places and frames a score depends on.
+"""Grad-CAM: which regions and frames a score depends on.
 
 Paper: Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
 Localization (ICCV 2017), https://arxiv.org/abs/1610.02391
@@ -14,15 +14,60 @@ from torch import Tensor, nn
 from .clip import Clip
 from .style import SEQUENTIAL, frame_size, new_figure, row_label, show_strip
 
+# Height and width of the feature maps of which one tells places.
+MIN_PIXELS = 7
+
 
 def default_layer(model: nn.Module) -> str:
-    """Return the name of what gives the last maps of a recognizer.
+    """Return the name of what gives the last feature maps of a recognizer.
 
     That is the backbone, but for TAdaConvNeXt, which pools them. In a ResNet it is
     the output of the last block's ReLU, where MMAction2's tool looks.
     """
     stages = getattr(model.backbone, 'stages', None)
     return 'backbone' if stages is None else f'backbone.stages.{len(stages) - 1}'
+
+
+def readable_layer(model: nn.Module, data: dict) -> str:
+    """Return the name of the last stage whose feature maps are not too small to show.
+
+    Of frames of a common size that is :func:`default_layer`. Small frames have feature
+    maps of a few pixels there, which show no places.
+
+    Args:
+        model: Recognizer in eval mode.
+        data: Batch of one clip in one view, as the pipeline makes it.
+    """
+    default = default_layer(model)
+    parent = default.rpartition('.')[0] or 'backbone'
+    names = _children(model, parent)
+    while len(names) == 1:  # what an adapter wraps
+        names = _children(model, names[0])
+    sizes = {}
+
+    def keep(name: str, output: object) -> None:
+        if isinstance(output, Tensor) and output.dim() in (4, 5):
+            sizes[name] = min(output.shape[-2:])
+
+    handles = [
+        _find(model, name).register_forward_hook(
+            lambda module, args, output, name=name: keep(name, output)
+        )
+        for name in dict.fromkeys([*names, default])
+    ]
+    try:
+        with torch.no_grad():
+            model(model.data_preprocessor(data)['inputs'], stage='head')
+    finally:
+        for handle in handles:
+            handle.remove()
+    # In the order in which they ran.
+    readable = [name for name, size in sizes.items() if size >= MIN_PIXELS]
+    return readable[-1] if readable else default
+
+
+def _children(model: nn.Module, parent: str) -> list[str]:
+    return [f'{parent}.{name}' for name, _ in _find(model, parent).named_children()]
 
 
 def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
@@ -47,7 +92,9 @@ def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
 
     def cut(_: nn.Module, __: tuple, output: object) -> object:
         if not isinstance(output, Tensor) or output.dim() not in (4, 5):
-            raise ValueError(f'Grad-CAM needs maps, which {layer} does not give')
+            raise ValueError(
+                f'Grad-CAM needs feature maps, which {layer} does not give'
+            )
         # From here on, whatever is frozen before. A copy, as ReLUs may write into it.
         kept['maps'] = output.detach().requires_grad_()
         return kept['maps'].clone()
@@ -59,7 +106,7 @@ def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
     finally:
         handle.remove()
     if 'maps' not in kept:
-        raise ValueError(f'Grad-CAM needs maps, but {layer} does not run')
+        raise ValueError(f'Grad-CAM needs feature maps, but {layer} does not run')
     maps = kept['maps']
     (gradient,) = torch.autograd.grad(scores.max(), maps)
     if maps.dim() == 5:
@@ -67,8 +114,8 @@ def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
         maps, gradient = maps[0].transpose(0, 1), gradient[0].transpose(0, 1)
     if maps.shape[-2:] == (1, 1):
         raise ValueError(
-            f'Grad-CAM needs maps, but those of {layer} have one pixel; choose a layer '
-            'before it'
+            f'Grad-CAM needs feature maps, but those of {layer} have one pixel; choose '
+            'a layer before it'
         )
     weights = gradient.mean((2, 3), keepdim=True)
     return (weights * maps.detach()).sum(1).relu()
@@ -82,7 +129,7 @@ def _find(model: nn.Module, layer: str) -> nn.Module:
 
 
 def enlarge(heat: Tensor, t: int, h: int, w: int) -> Tensor:
-    """Scale a map to the size of the frames and to values from 0 to 1."""
+    """Scale a heat map to the size of the frames and to values from 0 to 1."""
     heat = F.interpolate(heat[None, None], (t, h, w), mode='trilinear')[0, 0]
     heat = heat - heat.min()
     return heat / heat.max().clamp_min(1e-20)

@@ -35,7 +35,7 @@ def draw_mixing(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figu
         1.9 * len(columns) + 1.5,
         2 * len(rows) + 1,
     )
-    # Layers of a host with two paths, or pooling over frames, see different numbers.
+    # With two paths, or pooling over frames, layers see different numbers of them.
     same = len({column[0].shape for column in columns}) == 1
     axes = figure.subplots(
         len(rows), len(columns), squeeze=False, sharex=same, sharey=same
@@ -45,9 +45,9 @@ def draw_mixing(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figu
         norm, cmap = around(0, every), DIVERGING
     else:
         norm, cmap = from_zero(every), SEQUENTIAL
-    for place, (label, column) in enumerate(zip(found, columns)):
-        axes[0, place].set_title(label)
-        for axis, matrix in zip(axes[:, place], column):
+    for index, (label, column) in enumerate(zip(found, columns)):
+        axes[0, index].set_title(label)
+        for axis, matrix in zip(axes[:, index], column):
             image = show_matrix(axis, matrix, norm, cmap)
             axis.set(aspect='equal', yticks=frame_ticks(len(matrix), 8))
     for axis, text in zip(axes[:, 0], rows):

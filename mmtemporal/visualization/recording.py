@@ -102,7 +102,7 @@ def _label(records: list[Record]) -> None:
         tail = sum(1 for _ in takewhile(lambda part: len(set(part)) == 1, tails))
         for entry, parts in zip(same, names):
             kept = parts[: len(parts) - tail] if len(names) > 1 else parts
-            kept = [part for part in kept if part not in ('backbone', 'host')]
+            kept = [part for part in kept if part != 'backbone']
             entry.label = '.'.join(kept)
 
 

@@ -17,7 +17,7 @@ GREY = '#555555'
 SEQUENTIAL = 'viridis'
 DIVERGING = 'RdBu_r'
 # Extent of a scale where all values are the same.
-LEAST = 1e-3
+MINIMUM = 1e-3
 # Inches of a row of distributions.
 ROW = 2.0
 
@@ -48,11 +48,11 @@ def new_figure(title: str, width: float, height: float) -> Figure:
 
 
 def show_strip(axis: Axes, frames: np.ndarray, **kwargs: Any) -> ScalarMappable:
-    """Draw frames or maps (t, h, w, ...) in a row, frame i at the place i.
+    """Draw frames or heat maps (t, h, w, ...) in a row, frame i at position i.
 
     Args:
         axis: Where.
-        frames: Frames, uint8 or floats from 0 to 1, or maps.
+        frames: Frames, uint8 or floats from 0 to 1, or heat maps.
         **kwargs: Arguments of ``imshow``.
     """
     t, h, w = frames.shape[:3]
@@ -89,9 +89,9 @@ def align(rows: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([row[np.arange(t) * len(row) // t] for row in rows])
 
 
-def frame_ticks(t: int, most: int = 16) -> list[int]:
+def frame_ticks(t: int, maximum: int = 16) -> list[int]:
     """Return the numbers of frames to be written: all, or every second, ..."""
-    return [*range(1, t + 1, -(-t // most))]
+    return [*range(1, t + 1, -(-t // maximum))]
 
 
 def row_label(axis: Axes, text: str) -> None:
@@ -110,18 +110,18 @@ def around(
         share: Percentage of the values that it holds; the rest has its end colours.
     """
     distances = np.abs(np.concatenate([np.ravel(v) for v in values]) - neutral)
-    reach = max(float(np.percentile(distances, share)), LEAST)
+    reach = max(float(np.percentile(distances, share)), MINIMUM)
     return Normalize(neutral - reach, neutral + reach)
 
 
 def from_zero(values: Iterable[np.ndarray]) -> Normalize:
-    """Return a scale from zero to the greatest value."""
-    return Normalize(0, max(LEAST, *(float(value.max()) for value in values)))
+    """Return a scale from zero to the maximum."""
+    return Normalize(0, max(MINIMUM, *(float(value.max()) for value in values)))
 
 
-def violins(axis: Axes, data: Sequence[np.ndarray], places: Sequence[int]) -> None:
-    """Draw distributions, with their least, median and greatest value."""
-    parts: Any = axis.violinplot(data, places, widths=0.8, showmedians=True)
+def violins(axis: Axes, data: Sequence[np.ndarray], positions: Sequence[int]) -> None:
+    """Draw distributions, with their minimum, median and maximum."""
+    parts: Any = axis.violinplot(data, positions, widths=0.8, showmedians=True)
     for body in parts['bodies']:
         body.set(facecolor=COLOURS[0], alpha=0.35)
     for name in ('cmins', 'cmaxes', 'cbars', 'cmedians'):

@@ -66,7 +66,7 @@ def draw_channels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Fi
     found = collect(clips, 'calibration', layers, stages=2)
     if not found:
         return None
-    # (channels, t), the least first in the mean over clips and frames
+    # (channels, t), the smallest first, in the mean over clips and frames
     panels = {}
     for label, values in found.items():
         order = np.mean(values, (0, 1)).argsort()

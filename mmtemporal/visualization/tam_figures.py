@@ -56,8 +56,8 @@ def draw_kernels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Fig
 
 def draw_importance(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Figure]:
     """Draw the importances of all channels under the frames that they weight."""
-    maps = collect(clips, 'importance', layers, STAGES)
-    if not maps:
+    importances = collect(clips, 'importance', layers, STAGES)
+    if not importances:
         return None
     t, height, width = clips[0].frames.shape[:3]
     size = frame_size(t)
@@ -66,19 +66,19 @@ def draw_importance(clips: list[Clip], layers: Optional[list[str]]) -> Optional[
         f'{recorded_by(clips, "importance")}: how much each frame counts before the '
         'mixing',
         size * t * len(clips) + 1.5,
-        ROW * len(maps) + strip + 1,
+        ROW * len(importances) + strip + 1,
     )
     axes = figure.subplots(
-        1 + len(maps),
+        1 + len(importances),
         len(clips),
         sharey='row',
         squeeze=False,
-        height_ratios=[strip, *[ROW] * len(maps)],
+        height_ratios=[strip, *[ROW] * len(importances)],
     )
     for axis, clip in zip(axes[0], clips):
         show_strip(axis, clip.frames.numpy())
         axis.set_title(clip.title)
-    for row, (label, values) in zip(axes[1:], maps.items()):
+    for row, (label, values) in zip(axes[1:], importances.items()):
         for axis, importance in zip(row, values):
             t = len(importance)
             violins(axis, [*importance], range(1, t + 1))

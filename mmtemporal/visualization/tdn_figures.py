@@ -48,8 +48,8 @@ def draw_differences(
     grid = figure.add_gridspec(rows * len(clips), 2, width_ratios=[size * t, 0.15])
     every = [value for values in gates.values() for value in values]
     for i, clip in enumerate(clips):
-        places = [grid[rows * i + j, 0] for j in range(rows)]
-        axes = [figure.add_subplot(place) for place in places]
+        cells = [grid[rows * i + j, 0] for j in range(rows)]
+        axes = [figure.add_subplot(cell) for cell in cells]
         axes[0].set_title(clip.title, loc='left')
         show_strip(axes[0], clip.frames.numpy())
         row_label(axes[0], 'middle frame')
@@ -60,18 +60,18 @@ def draw_differences(
             scale = figure.add_subplot(grid[rows * i + 1, 1])
             figure.colorbar(image, scale, label='|difference|')
         if gates:
-            maps = {label: values[i] for label, values in gates.items()}
-            image = _show_gates(axes[-len(maps) :], maps, around(1, every))
+            shown = {label: values[i] for label, values in gates.items()}
+            image = _show_gates(axes[-len(shown) :], shown, around(1, every))
             last = rows * (i + 1)
-            scale = figure.add_subplot(grid[last - len(maps) : last, 1])
+            scale = figure.add_subplot(grid[last - len(shown) : last, 1])
             figure.colorbar(image, scale, label='gate, mean over channels')
     return figure
 
 
 def _show_gates(
-    axes: list[Axes], maps: dict[str, np.ndarray], norm: Normalize
+    axes: list[Axes], gates: dict[str, np.ndarray], norm: Normalize
 ) -> ScalarMappable:
-    for axis, (label, gate) in zip(axes, maps.items()):
+    for axis, (label, gate) in zip(axes, gates.items()):
         image = show_strip(axis, gate, norm=norm, cmap=DIVERGING)
         row_label(axis, f'gate of\n{label}')
     return image

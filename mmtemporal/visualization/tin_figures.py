@@ -36,19 +36,19 @@ def draw_interlacing(
         1.8 + 0.24 * len(offsets),
     )
     left, right = figure.subplots(1, 2, sharey=True)
-    places = range(1, len(offsets) + 1)
+    rows = range(1, len(offsets) + 1)
     # (layers, clips, groups)
     values = np.array([*offsets.values()])
     for i, colour in zip(range(values.shape[2]), COLOURS * values.shape[2]):
         group = values[..., i]
-        left.plot(group, places, '.', color=colour, markersize=4, alpha=0.35)
-        left.plot(group.mean(1), places, '-o', color=colour, label=f'group {i + 1}')
+        left.plot(group, rows, '.', color=colour, markersize=4, alpha=0.35)
+        left.plot(group.mean(1), rows, '-o', color=colour, label=f'group {i + 1}')
     left.axvline(0, color=GREY, linewidth=1)
     left.set(
         title='offset of each learnable group', xlabel='frames, later ones to the right'
     )
     left.legend(loc='best')
-    left.set_yticks(places, [*offsets])
+    left.set_yticks(rows, [*offsets])
 
     # (layers, t): mean over clips and groups
     means = align([np.mean(value, (0, 1)) for value in weights.values()])

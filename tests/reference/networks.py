@@ -1,7 +1,7 @@
 """Networks that compute what the papers write, as the papers write it.
 
-``literal(network)`` is the opponent of the speed comparisons and the reference of
-whole networks: the same modules, parameters and names, but temporal layers without
+``naive(network)`` is what our speed is compared with, and the reference of whole
+networks: the same modules, parameters and names, but temporal layers without
 any of our reformulations. Each is vectorised as a direct implementation would be.
 """
 
@@ -32,8 +32,8 @@ from .tam import gate_and_convolve
 from .tdn import excite
 
 
-def literal(model):
-    """Returns a copy of a network that computes literally.
+def naive(model):
+    """Returns a copy of a network that computes naively.
 
     Raises:
         ValueError: The network has a temporal layer in a variant that is not the
@@ -41,17 +41,17 @@ def literal(model):
     """
     model = deepcopy(model)
     for layer in model.modules():
-        if isinstance(layer, MixingLayer) and type(layer) not in _LITERAL:
-            raise ValueError(f'no literal form of {type(layer).__name__}')
-    layers = [layer for layer in model.modules() if type(layer) in _LITERAL]
+        if isinstance(layer, MixingLayer) and type(layer) not in _NAIVE:
+            raise ValueError(f'no naive form of {type(layer).__name__}')
+    layers = [layer for layer in model.modules() if type(layer) in _NAIVE]
     if not layers:
         raise ValueError(f'{type(model).__name__} has no temporal layers')
     for layer in layers:
-        method, function = _LITERAL[type(layer)]
+        method, function = _NAIVE[type(layer)]
         setattr(layer, method, MethodType(function, layer))
     for layer in model.modules():
         if isinstance(layer, TAdaConvModule) and layer.modes and not layer.aggregation:
-            raise ValueError('no literal form of separate_norm=False')
+            raise ValueError('no naive form of separate_norm=False')
     return model
 
 
@@ -242,7 +242,7 @@ def _pool(x, t, mode):
 
 
 # What is replaced in a layer, and by what.
-_LITERAL = {
+_NAIVE = {
     TAM: ('forward', adapt),
     TemporalInterlace: ('forward', interlace),
     InterlacedConv: ('forward', interlace_and_convolve),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmengine import Config
 from parity import CONFIGS
 

@@ -35,7 +35,7 @@ def test_compares_all_implementations(tmp_path):
     expected = {
         (network, implementation, mode, setting)
         for network in ('TIN', 'TANet', 'TAda2D', 'TDN')
-        for implementation in ('TSN', 'ours', 'literal')
+        for implementation in ('TSN', 'ours', 'naive')
         for mode, setting in (
             ('inference', 'plain'),
             ('training', 'plain'),

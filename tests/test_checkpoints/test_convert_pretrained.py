@@ -9,6 +9,7 @@ from convnext_files import image_file
 from mmaction.apis import init_recognizer
 from mmengine import Config
 from mmengine.runner import load_checkpoint
+from network_names import RESNETS
 
 
 def resnet18():
@@ -32,7 +33,7 @@ def resnet18():
     return {name: torch.rand(shape) for name, shape in shapes.items()}
 
 
-@pytest.mark.parametrize('network', ['TANet', 'TIN', 'TDN', 'TAda2D'])
+@pytest.mark.parametrize('network', RESNETS)
 def test_starts_from_a_resnet(network, src, dst, tmp_path, capsys):
     image = resnet18()
     torch.save({f'module.{k}': v for k, v in image.items()}, src)

@@ -27,7 +27,7 @@ ALLOWED = [
     # With --allow-pickle.
     ('mmtemporal/checkpoints/files.py', 'torch.load(weights_only=False)'),
     # Predictions and features that MMAction2's tools write as pickles, no checkpoints.
-    ('tools/quickstart.py', 'mmengine.fileio.load'),
+    ('mmtemporal/quickstart/results.py', 'mmengine.fileio.load'),
     ('tools/resize_features.py', 'mmengine.fileio.load'),
 ]
 

@@ -9,6 +9,7 @@ from mmaction.registry import MODELS
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
+from network_names import OF_FRAMES, head_of
 from torch import nn
 
 from mmtemporal.checkpoints.segments import resize_segments
@@ -16,8 +17,7 @@ from mmtemporal.models.layers import TAM, TemporalInterlace
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'convert_checkpoint.py'
 main = runpy.run_path(str(TOOL))['main']
-HEADS = dict(TANet='TAMHead', TIN='TINHead', TDN='TDNHead')
-networks = pytest.mark.parametrize('kind', ['TANet', 'TIN'])
+networks = pytest.mark.parametrize('kind', OF_FRAMES)
 
 
 # ------------------------------------------------------------------ one layer
@@ -143,7 +143,7 @@ def build(kind, num_segments, **options):
             dict(
                 type='Recognizer2D',
                 backbone=dict(type=f'mmtemporal.{kind}', **options),
-                cls_head=dict(type=f'mmtemporal.{HEADS[kind]}', **head),
+                cls_head=dict(type=f'mmtemporal.{head_of(kind)}', **head),
             )
         )
 
@@ -214,7 +214,7 @@ def write_config(kind, folder, num_segments, **options):
         "default_scope = 'mmaction'\n"
         f"backbone = dict(type='mmtemporal.{kind}', depth=18, "
         f'num_segments={num_segments}, **{options!r})\n'
-        f"cls_head = dict(type='mmtemporal.{HEADS[kind]}', num_classes=5, "
+        f"cls_head = dict(type='mmtemporal.{head_of(kind)}', num_classes=5, "
         f'in_channels=512, num_segments={num_segments})\n'
         "model = dict(type='Recognizer2D', backbone=backbone, cls_head=cls_head)\n"
     )
@@ -265,7 +265,7 @@ def test_the_config_says_the_number_of_hidden_units(tmp_path):
     assert first.shape == (16, 4)
 
 
-@pytest.mark.parametrize('kind', ['TANet', 'TIN'])
+@pytest.mark.parametrize('kind', OF_FRAMES)
 def test_a_request_is_yes_or_no(kind):
     cfg = dict(type=f'mmtemporal.{kind}', depth=18, num_segments=4)
     with pytest.raises(ValueError, match="backbone.resize_segments='no' is none of"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mmaction.registry import TRANSFORMS
 from mmengine import Config
+from network_names import RESNETS
 from parity import CONFIGS
 from stock_config import shipped_config
 
@@ -70,7 +71,7 @@ def test_shipped_configs():
     assert all('expected random_views=False' in text for text in refused.values())
 
 
-@pytest.mark.parametrize('name', ('TANet', 'TIN', 'TDN', 'TAda2D'))
+@pytest.mark.parametrize('name', RESNETS)
 @pytest.mark.parametrize('num_frames', (5, 8, 13, 20, 47, 300))
 def test_example_takes_the_frames_of_testing(name, num_frames, example):
     cfg = Config.fromfile(shipped_config(name))

@@ -4,6 +4,7 @@ import os
 import shutil
 import site
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
@@ -79,6 +80,14 @@ def plan(environment, tmp_path, *groups):
     return {name: (tmp_path / f'{name}.txt').read_text() for name in names}
 
 
+def test_the_plan_says_what_it_takes():
+    tool = REPOSITORY / 'tools/environment_plan.py'
+    command = [sys.executable, str(tool), '--help']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 'REQUIREMENTS TARGET OWN_ENVIRONMENT [GROUP ...]' in done.stdout
+
+
 @pytest.mark.parametrize('name', ['decord', 'decord2', 'eva-decord'])
 def test_a_decord_under_any_name_is_kept(environment, tmp_path, name):
     (packages,) = environment.glob('lib/python*/site-packages')
@@ -106,6 +115,8 @@ def test_commands_in_turn_install_once(sources, environment):
     for groups, installs in (('', 1), ('', 0), ('export', 1), ('', 0), ('export', 0)):
         done = source(sources, environment, groups)
         assert done.returncode == 0, done.stderr
+        # Nothing is large that is there already.
+        assert len(done.stderr.splitlines()) < 12
         lines = told(done)
         assert sum('installing the requirements' in line for line in lines) == installs
         assert lines[-1] == 'ready'
@@ -183,12 +194,19 @@ def test_without_a_network(sources, environment):
     assert 'conflicting' not in done.stderr
 
 
-def test_what_pip_says_of_another_failure(sources, environment):
+@pytest.mark.parametrize('verbose', ['', '1'])
+def test_what_pip_says_of_another_failure(sources, environment, verbose):
     (sources / 'requirements/odd.txt').write_text('mmtemporal-has-no-such-wheel>=3\n')
-    options = dict(PIP_NO_INDEX='1', PIP_FIND_LINKS='')
+    options = dict(PIP_NO_INDEX='1', PIP_FIND_LINKS='', MMTEMPORAL_VERBOSE=verbose)
     done = source(sources, environment, 'odd', **options)
     assert done.returncode != 0
-    assert 'the installation failed, see above' in told(done)[-1]
+    assert ('Requirement already satisfied' in done.stderr) == bool(verbose)
+    log = environment / 'mmtemporal-install.log'
+    assert (
+        f'the installation failed, see above; all that pip did is in {log}'
+        == (told(done)[-1])
+    )
+    assert 'mmtemporal-has-no-such-wheel' in log.read_text()
     assert 'No matching distribution found for mmtemporal-has-no' in done.stderr
 
 

@@ -5,6 +5,7 @@ import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.registry import DefaultScope
+from network_names import OF_FRAMES, RESNETS
 
 FORMATS = dict(Recognizer2D='NCHW', Recognizer3D='NCTHW')
 
@@ -83,7 +84,7 @@ def test_a_head_behind_a_mean_over_frames():
     assert len(run(model, 8, 'predict')) == 2
 
 
-@pytest.mark.parametrize('name', ['TANet', 'TIN'])
+@pytest.mark.parametrize('name', OF_FRAMES)
 @pytest.mark.parametrize('batch', [2, 8])
 def test_clips_for_a_network_of_frames(name, batch):
     model = build(dict(type=f'mmtemporal.{name}'), OURS, 'Recognizer3D')
@@ -92,7 +93,7 @@ def test_clips_for_a_network_of_frames(name, batch):
         run(model, 1, 'loss', batch, shape=(3, 8, 36, 36))
 
 
-@pytest.mark.parametrize('name', ['TANet', 'TIN', 'TAda2D', 'TDN'])
+@pytest.mark.parametrize('name', RESNETS)
 def test_other_channels_name_the_key(name):
     shape = (10, 5, 36, 36) if name == 'TDN' else (10, 36, 36)
     model = build(dict(type=f'mmtemporal.{name}'), OURS)

@@ -6,9 +6,9 @@ from mmaction.registry import MODELS
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
+from network_names import RESNETS
 
 CONVNEXT = dict(depths=(1, 1, 1, 1), channels=(16, 32, 64, 128))
-RESNETS = ('TANet', 'TIN', 'TDN', 'TAda2D')
 CONVNEXTS = {
     'TAdaConvNeXt': CONVNEXT,
     'TAdaConvNeXtV2': dict(CONVNEXT, head_dim=8),
@@ -161,14 +161,14 @@ def test_wrapped_backbones(channels, tmp_path, log):
         model.init_weights()
         if way == 'load_from':
             load_checkpoint(model, file)
-        stem = model.host.conv1.conv.weight
+        stem = model.backbone.conv1.conv.weight
         assert_repeated(stem, state['conv1.conv.weight'])
-        assert torch.equal(model.host.conv1.bn.weight, state['conv1.bn.weight'])
-        assert '(host.conv1.conv.weight)' in log.text
+        assert torch.equal(model.backbone.conv1.bn.weight, state['conv1.bn.weight'])
+        assert '(backbone.conv1.conv.weight)' in log.text
         log.clear()
     trained = {k: v for k, v in model.state_dict().items()}
-    trained['host.conv1.conv.weight'] = torch.rand(64, 3, 7, 7)
-    with pytest.raises(ValueError, match='host.conv1.conv.weight.* mismatched'):
+    trained['backbone.conv1.conv.weight'] = torch.rand(64, 3, 7, 7)
+    with pytest.raises(ValueError, match='backbone.conv1.conv.weight.* mismatched'):
         model.load_state_dict(trained, strict=False)
 
 

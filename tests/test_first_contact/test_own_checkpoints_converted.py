@@ -6,8 +6,8 @@ import pytest
 import torch
 from mmengine import Config
 from mmengine.runner import load_checkpoint
+from network_names import head_of
 from own_checkpoints import (
-    HEADS,
     OWN,
     assert_loaded,
     build,
@@ -24,7 +24,7 @@ def write_config(kind, folder, num_classes=5):
         type='Recognizer2D',
         backbone=dict(type=f'mmtemporal.{kind}', depth=18, num_segments=4),
         cls_head=dict(
-            type=f'mmtemporal.{HEADS[kind]}',
+            type=f'mmtemporal.{head_of(kind)}',
             num_classes=num_classes,
             in_channels=512,
             num_segments=4,

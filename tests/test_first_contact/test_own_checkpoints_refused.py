@@ -7,7 +7,8 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint, load_state_dict
-from own_checkpoints import HEADS, OWN, build, networks, save, slow, target
+from network_names import RESNETS
+from own_checkpoints import OWN, build, networks, save, slow, target
 
 
 @networks
@@ -31,9 +32,10 @@ def test_other_depths_are_refused(kind, own, tmp_path):
 
 
 OTHERS = {
-    'TANet': dict(type='mmtemporal.TANet', depth=18, num_segments=4),
-    'TIN': dict(type='mmtemporal.TIN', depth=18, num_segments=4),
-    'TDN': dict(type='mmtemporal.TDN', depth=18, num_segments=4),
+    **{
+        name: dict(type=f'mmtemporal.{name}', depth=18, num_segments=4)
+        for name in RESNETS
+    },
     # All but the path of the differences is a ResNet.
     'S-TDM': dict(
         type='mmtemporal.TDN',
@@ -42,7 +44,6 @@ OTHERS = {
         long_term_stages=(),
         shift_stages=(),
     ),
-    'TAda2D': dict(type='mmtemporal.TAda2D', depth=18, num_segments=4),
     'calibrated': dict(
         type='ResNet',
         depth=18,
@@ -55,7 +56,7 @@ OTHERS = {
     ('kind', 'other'),
     [
         (kind, other) if kind == 'TANet' else slow(kind, other)
-        for kind in HEADS
+        for kind in RESNETS
         for other in OTHERS
         if other != kind and (kind, other) != ('TDN', 'S-TDM')
     ],
@@ -85,7 +86,7 @@ def test_networks_of_3d_convolutions_are_refused(kind, tmp_path):
         target(kind).load_state_dict(state, strict=False)
 
 
-@pytest.mark.parametrize('kind', ['TANet', 'TIN', 'TDN', 'TAda2D', 'TemporalAdapter'])
+@pytest.mark.parametrize('kind', [*RESNETS, 'TemporalAdapter'])
 def test_files_that_hold_nothing_for_the_backbone_are_refused(kind):
     backbone = dict(type=f'mmtemporal.{kind}', num_segments=4)
     if kind == 'TemporalAdapter':

@@ -1,10 +1,11 @@
-"""README's swap on configs of MMAction2's zoo: it runs, or one error says why not."""
+"""The pages' swap on configs of MMAction2's zoo runs, or one error says why not."""
 
 import pytest
 import stock_zoo as zoo
+from network_names import OF_FRAMES as NETWORKS_OF_FRAMES
+from network_names import head_of
 from test_stock_zoo import add_a_layer, frames_of
 
-HEADS = dict(TANet='TAMHead', TIN='TINHead', TDN='TDNHead', TAda2D='TAdaHead')
 OF_FRAMES = (
     *('tsn', 'tsm', 'tsm dense', 'tsm non-local', 'tsm mobilenet', 'trn', 'tanet'),
     *('tin', 'c2d of frames'),
@@ -21,10 +22,10 @@ def slow_but(quick, names):
 
 def swap_lines(path, backbone, frames, classes):
     return zoo.replace(
-        zoo.readme_lines('Swap the backbone in your config'),
+        zoo.page_lines('docs/swap_a_backbone.md'),
         ('your_tsn_config.py', str(path)),
         ('mmtemporal.TANet', f'mmtemporal.{backbone}'),
-        ('mmtemporal.TAMHead', f'mmtemporal.{HEADS[backbone]}'),
+        ('mmtemporal.TAMHead', f'mmtemporal.{head_of(backbone)}'),
         ('depth=50', 'depth=18'),
         ('in_channels=2048', 'in_channels=512'),
         ('num_segments=8', f'num_segments={frames}'),
@@ -37,7 +38,7 @@ def swap(name, backbone, folder):
     # Some mix labels of so many classes.
     classes = zoo.Config.fromfile(path).model.cls_head.num_classes
     lines = swap_lines(path, backbone, frames_of(name), classes)
-    return zoo.make_small(zoo.read_config(lines, folder), name)
+    return zoo.make_small(zoo.read_config(lines, folder))
 
 
 def run(cfg, videos):
@@ -54,7 +55,20 @@ def take_clips(cfg, name):
         sampler['num_clips'] = frames_of(name)
 
 
-@pytest.mark.parametrize('backbone', ['TANet', 'TIN', 'TAda2D'])
+@pytest.mark.parametrize('name', ['tsn', 'tsm'])
+def test_the_six_lines_of_the_readme(name, videos, tmp_path):
+    """They keep the head's options, whichever stock head it was."""
+    lines = zoo.page_lines('README.md')
+    assert len(lines.splitlines()) == 6
+    lines = zoo.replace(lines, ('your_tsn_config.py', str(zoo.path_of(name))))
+    cfg = zoo.make_small(zoo.read_config(lines, tmp_path))
+    assert cfg.model.backbone.type == 'mmtemporal.TANet'
+    cfg.model.backbone.depth, cfg.model.cls_head.in_channels = 18, 512
+    take_clips(cfg, name)
+    run(cfg, videos)
+
+
+@pytest.mark.parametrize('backbone', [*NETWORKS_OF_FRAMES, 'TAda2D'])
 @pytest.mark.parametrize('name', slow_but({'tsn', 'tsm'}, OF_FRAMES))
 def test_a_network_for_frames(name, backbone, videos, tmp_path):
     cfg = swap(name, backbone, tmp_path)
@@ -83,7 +97,7 @@ def test_tada2d_takes_clips_too(name, videos, tmp_path):
     run(swap(name, 'TAda2D', tmp_path), videos)
 
 
-@pytest.mark.parametrize('backbone', ['TANet', 'TIN'])
+@pytest.mark.parametrize('backbone', NETWORKS_OF_FRAMES)
 @pytest.mark.parametrize('name', slow_but({'i3d'}, OF_CLIPS))
 def test_networks_for_frames_refuse_clips(name, backbone, videos, tmp_path):
     cfg = swap(name, backbone, tmp_path)

@@ -3,12 +3,12 @@
 import pytest
 import torch
 from adapters import adapter, build
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from torch import nn
 
 from mmtemporal.models import TAda2D, TAdaConvNeXtV2
-from mmtemporal.models.adapter.insertion_points import find_places
-from mmtemporal.models.adapter.tracing import trace_host
+from mmtemporal.models.adapter.insertion_points import find_insertion_points
+from mmtemporal.models.adapter.tracing import trace_backbone
 from mmtemporal.models.layers import TAM, OnFrames, TAdaConv2d, TAdaConv3d
 
 RESNET = dict(type='ResNet', depth=18)
@@ -78,12 +78,14 @@ def test_blocks_inside_of_non_local_ones_have_the_layer(layer, number):
     assert len(adapter(NON_LOCAL, layer).temporal_layers()) == number
 
 
-def test_blocks_are_not_left_out_without_a_word():
+def test_blocks_are_not_skipped_without_a_word():
     net = build(RESNET)
     net.layer2[1] = nn.Identity()  # as whoever wraps blocks by another name
-    trace = trace_host(net, 'mmaction2', 4)
-    with pytest.raises(ValueError, match='not in 1 of 8 blocks .* such as layer2.1;'):
-        find_places(net, trace, None, TAM)
+    trace = trace_backbone(net, 'mmaction2', 4)
+    with pytest.raises(
+        ValueError, match='no insertion points in 1 of 8 blocks .* such as layer2.1;'
+    ):
+        find_insertion_points(net, trace, None, TAM)
 
 
 def test_networks_for_images_of_one_size():
@@ -178,7 +180,7 @@ class Unused(nn.Module):
 def test_what_gets_no_gradient_is_frozen():
     net = adapter(dict(type=Unused), where=r'layer1\.0', position='after')
     frozen = [n for n, p in net.named_parameters() if not p.requires_grad]
-    assert frozen == ['host.head.weight', 'host.head.bias']
+    assert frozen == ['backbone.head.weight', 'backbone.head.bias']
     net.train()
     net(torch.randn(4, 3, 8, 8)).sum().backward()
     assert all(p.grad is not None for p in net.parameters() if p.requires_grad)

@@ -2,7 +2,7 @@
 
 import pytest
 from adapters import MOBILENET, RESNET, Odd, adapter, build
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmengine.runner import load_checkpoint, save_checkpoint
 from torch import nn
 
@@ -94,12 +94,12 @@ def test_half_a_checkpoint_is_refused():
     model = adapter()
     state = model.state_dict()
     with pytest.raises(ValueError, match=': 49 .*layer2.0.conv1.conv.weight.* missing'):
-        model.load_state_dict(without(state, 'host.layer2.'), strict=False)
+        model.load_state_dict(without(state, 'backbone.layer2.'), strict=False)
     with pytest.raises(ValueError, match=r': \d+ .*layer2.0.conv2.temporal.* missing'):
-        layer = 'host.layer2.0.conv2.temporal.'
+        layer = 'backbone.layer2.0.conv2.temporal.'
         model.load_state_dict(without(state, layer), strict=False)
     host = without(build(RESNET).state_dict(), 'layer2.')
     with pytest.raises(
-        ValueError, match=r': \d+ .*host.layer2.0.conv1.conv.weight.* missing'
+        ValueError, match=r': \d+ .*backbone.layer2.0.conv1.conv.weight.* missing'
     ):
         model.load_state_dict(host, strict=False)

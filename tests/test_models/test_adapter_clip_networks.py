@@ -110,7 +110,9 @@ def test_tam_in_place_of_the_temporal_convolutions_of_slowfast():
         model = build_clip_network(SLOW_FAST, 32, temporal=dict(type='TAM'))
     assert count(model) == 27_129_452
     frames = {
-        name.removeprefix('host.').removesuffix('.conv1.temporal'): layer.num_segments
+        name.removeprefix('backbone.').removesuffix(
+            '.conv1.temporal'
+        ): layer.num_segments
         for name, layer in model.backbone.temporal_layers().items()
     }
     blocks = {1: 3, 2: 4, 3: 6, 4: 3}
@@ -140,7 +142,7 @@ def test_frames_see_the_kernels_of_a_2d_checkpoint(tmp_path):
     tam = dict(temporal=dict(type='TAM'), where=TEMPORAL)
     backbone = build_clip_network(host, 4, **tam).backbone
     state, kernels = {}, {}
-    for name, module in backbone.host.named_modules():
+    for name, module in backbone.backbone.named_modules():
         if isinstance(module, ConvModule):
             conv, norm = name, name.replace('conv', 'bn')
             if 'downsample' in name:

@@ -14,7 +14,7 @@ from adapters import (
     frames,
     shake,
 )
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmengine.model import ExponentialMovingAverage
 
 from mmtemporal.models import fuse_for_inference
@@ -85,7 +85,7 @@ def test_layers_survive_the_merging_of_branches():
     x = frames()
     model(x)
     y = model.eval()(x)
-    model.host.switch_to_deploy()
+    model.backbone.switch_to_deploy()
     torch.testing.assert_close(model(x), y, rtol=1e-9, atol=1e-9)
     assert len(model.temporal_layers()) == 12
 

@@ -16,7 +16,7 @@ from adapters import (
     frames,
     shake,
 )
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from torch import nn
 
 # For each: the network, the host, the layers, and what the names of the network have
@@ -94,14 +94,14 @@ def test_equals_the_network_that_was_written_for_the_layer(
     def rename(name):
         for old, new in names.items():
             name = name.replace(old, new)
-        return f'host.{name}'
+        return f'backbone.{name}'
 
     theirs = build(dict(reference, num_segments=T))
     shake(theirs)
     ours = adapter(host, **layers)
     shake(ours)
     if 'TAda2D' in reference['type']:
-        ours.host.maxpool = nn.Identity()
+        ours.backbone.maxpool = nn.Identity()
     state = {rename(name): value for name, value in theirs.state_dict().items()}
     fixed = {f'{k}.0.conv.weight' for k in ours.temporal_layers()} - state.keys()
     missing, unexpected = ours.load_state_dict(state, strict=False)

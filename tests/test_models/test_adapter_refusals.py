@@ -33,7 +33,7 @@ class Broken(nn.Conv3d):
         (dict(where=['resnet', 'nix']), "where='nix' matches no module"),
         (dict(where='mobilenet_v2'), "where='mobilenet_v2' matches no module"),
         (dict(where='layer('), r"where='layer\(' is no pattern"),
-        (dict(backbone=dict(type=Odd)), 'no published place of TAM is known in a Odd'),
+        (dict(backbone=dict(type=Odd)), 'insertion points of TAM are known in a Odd'),
         (dict(position='behind'), "position='behind' is none of 'before', 'after'"),
         (dict(temporal='Tam'), r"temporal.type='Tam' is none of \['TAM', "),
         (dict(temporal=dict(alpha=2)), 'temporal.type=None is none of'),
@@ -87,7 +87,7 @@ def test_unfit_arguments_name_the_keys(changes, message):
         (
             'TAM',
             'relu',
-            'goes to one place, but relu runs 2 times.*change backbone.whe',
+            'stands at one point, but relu runs 2 times.*change backbone.whe',
         ),
         ('TAM', 'never', 'never runs 0 times'),
         ('TAM', 'empty', 'empty runs 0 times'),
@@ -99,7 +99,7 @@ def test_unfit_arguments_name_the_keys(changes, message):
         ),
         ('TAdaConv2d', 'padded', 'but padded is Padded'),
         ('TAdaConv2d', 'circular', 'but circular is Conv2d.*padding_mode=circular'),
-        ('LongTermTDM', 'norm', 'LongTermTDM convolves maps, but norm sees tokens'),
+        ('LongTermTDM', 'norm', 'LongTermTDM convolves feature maps, but norm sees'),
     ],
 )
 def test_unfit_places_are_named(kind, where, message):
@@ -148,7 +148,7 @@ def test_two_layers_at_one_module_are_refused(places):
             where='layer1',
             num_segments=T,
         )
-        places = [rf'host\.{places[0]}']
+        places = [rf'backbone\.{places[0]}']
     with pytest.raises(ValueError, match='layer1.0 has a temporal layer already'):
         adapter(inner, where=places)
 

@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 import torch
 from adapters import MOBILENET, RESNET, adapter, build, frames, shake, temporal_state
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmengine.runner import save_checkpoint
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -22,7 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def test_frozen_stages_freeze_the_layers_in_them(host, stages, rest, kind):
     where = 'resnet' if host['type'] == 'ResNet' else 'mobilenet_v2'
     model = adapter(host, kind, where=where)
-    stages = tuple(f'host.{stage}.' for stage in stages)
+    stages = tuple(f'backbone.{stage}.' for stage in stages)
 
     def assert_frozen():
         for name, parameter in model.named_parameters():
@@ -37,7 +37,7 @@ def test_frozen_stages_freeze_the_layers_in_them(host, stages, rest, kind):
     before = deepcopy(model.state_dict())
     model(frames(size=40, dtype=torch.float32))
     changed = [k for k, v in model.state_dict().items() if not v.equal(before[k])]
-    assert any(name.startswith(f'host.{rest}.') for name in changed)
+    assert any(name.startswith(f'backbone.{rest}.') for name in changed)
     assert not any(name.startswith(stages) for name in changed)
 
 
@@ -71,7 +71,7 @@ def test_partial_bn_spares_the_layers(kind):
     model = adapter(host, kind, where='resnet').train()
     of_host, temporal = norms(model)
     assert not any(norm.training or norm.weight.requires_grad for norm in of_host)
-    frozen = set(model.host.layer1.modules())
+    frozen = set(model.backbone.layer1.modules())
     assert any(norm in frozen for norm in temporal)
     for norm in temporal:
         assert norm.training == norm.weight.requires_grad == (norm not in frozen)
@@ -93,7 +93,7 @@ def test_rules_of_the_host_do_not_initialise_the_layers(kind):
     layers = tuple(f'{name}.' for name in model.temporal_layers())
     for name, parameter in model.named_parameters():
         # The blocks, for the first convolution has rules of its own.
-        if name.startswith('host.layer') and not name.startswith(layers):
+        if name.startswith('backbone.layer') and not name.startswith(layers):
             assert parameter.mean() > 8 or name.endswith('bias'), name
 
 
@@ -133,4 +133,4 @@ def test_pretrained_weights_of_the_host(owner, host_file):
     model.init_weights()
     torch.testing.assert_close(temporal_state(model), before, rtol=0, atol=0)
     for name, value in state.items():
-        assert torch.equal(model.state_dict()[f'host.{name}'], value), name
+        assert torch.equal(model.state_dict()[f'backbone.{name}'], value), name

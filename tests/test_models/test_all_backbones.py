@@ -18,6 +18,7 @@ from small_backbones import (
 from torch import nn
 
 from mmtemporal.engine import GroupedOptimWrapperConstructor
+from mmtemporal.networks import NETWORKS
 from mmtemporal.registry import MODELS
 
 
@@ -98,7 +99,7 @@ def test_every_parameter_gets_a_gradient(name):
     assert all(key.endswith(biases) for key in zero)
 
 
-@pytest.mark.parametrize('name', ['TANet', 'TIN', 'TDN', 'TAda2D'])
+@pytest.mark.parametrize('name', [name for name in RESNETS if name in NETWORKS])
 def test_stages_behind_the_output_wait_for_no_gradient(name):
     kind = MODELS.get(f'mmtemporal.{name}')
     backbone = kind(depth=18, num_segments=T, out_indices=(1,)).train()

@@ -121,7 +121,7 @@ def test_shift_is_a_depthwise_convolution_in_time(t):
 
 def test_shift_that_is_not_learnt_is_that_of_tsm():
     # Of 20 channels, 20 // 8 = 2 each way.
-    layer = TemporalShift(20, 4, learnt=False).double()
+    layer = TemporalShift(20, 4, learnable=False).double()
     assert not any(p.requires_grad for p in layer.parameters())
     x = torch.randn(8, 20, 3, 3, dtype=torch.double)
     assert torch.equal(layer(x), TSM.shift(x, 4, shift_div=8))

@@ -85,7 +85,7 @@ def test_weights_of_groups_equal_the_definition(n, groups, k, layout):
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
-@pytest.mark.parametrize(('h', 'w'), [(2, 3), (5, 7)])
+@pytest.mark.parametrize(('h', 'w'), [(2, 3), (4, 8)])
 def test_channels_behind_the_mixed_ones_stay(h, w, layout):
     x = make_frames(2, 4, 6, h, w, layout).requires_grad_()
     weights = torch.randn(2, 3, 4, 2, dtype=x.dtype, requires_grad=True)
@@ -118,13 +118,13 @@ FORMS = {
 @pytest.mark.parametrize('layout', LAYOUTS)
 @pytest.mark.parametrize('form', FORMS)
 # Small and large maps take different kernels.
-@pytest.mark.parametrize(('n', 'h', 'w'), [(2, 2, 3), (1, 5, 7)])
-def test_first_and_second_derivatives(n, h, w, form, layout):
-    x = make_frames(n, 4, 4, h, w, layout).requires_grad_()
-    weights = torch.randn(FORMS[form](n, 4, 4), dtype=x.dtype, requires_grad=True)
+@pytest.mark.parametrize(('n', 't', 'c', 'h', 'w'), [(2, 4, 4, 2, 3), (1, 3, 2, 4, 8)])
+def test_first_and_second_derivatives(n, t, c, h, w, form, layout):
+    x = make_frames(n, t, c, h, w, layout).requires_grad_()
+    weights = torch.randn(FORMS[form](n, t, c), dtype=x.dtype, requires_grad=True)
 
     def mix(x, weights):
-        return temporal_mix(x, 4, weights)
+        return temporal_mix(x, t, weights)
 
     assert gradcheck(mix, (x, weights))
     assert gradgradcheck(mix, (x, weights))

@@ -35,12 +35,20 @@ from mmtemporal.ops import temporal_mix_kernels as kernels  # noqa: E402
 ops = torch.ops.mmtemporal
 
 
-def test_in_the_interpreter():
+@pytest.mark.parametrize(
+    'tests',
+    [
+        'test_sizes_and_layouts',
+        pytest.param('not test_sizes_and_layouts', marks=pytest.mark.slow),
+    ],
+)
+def test_in_the_interpreter(tests):
     environ = {name: v for name, v in os.environ.items() if 'PYTEST' not in name}
     environ.update(TRITON_INTERPRET='1', OMP_NUM_THREADS='1')
     file = Path(__file__).with_name('interpreted_temporal_mix.py')
+    options = ('-q', '-p', 'no:cacheprovider', '-k', tests)
     done = subprocess.run(
-        [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', str(file)],
+        [sys.executable, '-m', 'pytest', *options, str(file)],
         cwd=file.parents[2],
         env=environ,
         capture_output=True,

@@ -1,32 +1,17 @@
 """Trainings in processes that can be killed, and what they leave."""
 
-import multiprocessing
 import os
 import signal
 import sys
 
 import torch
 from adapters import RESNET
-from host_libraries import hidden
+from forked import CONTEXT
+from forked import start as start_process
 from mmengine import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from stock_config import T, small_config
-
-# Children are forked from a process that has imported everything, but has never run a
-# backward pass, whose threads would not survive that.
-CONTEXT = multiprocessing.get_context('forkserver')
-CONTEXT.set_forkserver_preload(
-    [
-        'matplotlib.pyplot',
-        'mmtemporal',
-        'mmtemporal.models',
-        'mmtemporal.engine',
-        *(f'mmaction.{part}' for part in ('datasets', 'engine', 'evaluation')),
-        'mmaction.visualization',
-        'torch._dynamo',
-    ]
-)
 
 
 def tiny_config(data_root, work_dir, epochs, hook=True, workers=0):
@@ -96,7 +81,6 @@ def kill_at_file(moment, number):
 
 
 def train(cfg, ready=None, kill=None):
-    torch.set_num_threads(1)
     Config.pretty_text = ''  # formatting it takes longer than the training
     runner = Runner.from_cfg(cfg)
     runner.register_hook(EachIsTheBest())
@@ -108,10 +92,7 @@ def train(cfg, ready=None, kill=None):
 
 
 def start(*args):
-    child = CONTEXT.Process(target=train, args=args)
-    with hidden():
-        child.start()
-    return child
+    return start_process(train, *args)
 
 
 def finish(cfg):

@@ -179,12 +179,14 @@ def test_every_file_is_named_once_and_counted(data_root, warned):
     skip = SkipBroken(transforms=STRICT)
     for name in ('cut', 'empty', 'cut', 'missing', 'empty'):
         assert skip(dict(filename=f'{data_root}/{name}.mp4', start_index=0)) is None
-    assert [text.split(' is broken')[0] for text in warned] == [
+    assert [text.split(' is undecodable')[0] for text in warned] == [
         f'{data_root}/{name}.mp4' for name in ('cut', 'empty', 'missing')
     ]
     assert 'ValueError' in warned[0] and 'is cut off' in warned[0]
     assert 'FileNotFoundError' in warned[2]
-    assert [f'({i} broken so far' in warned[i - 1] for i in (1, 2, 3)] == [True] * 3
+    assert [f'({i} undecodable so far' in warned[i - 1] for i in (1, 2, 3)] == [
+        True
+    ] * 3
 
 
 def test_training_stops_when_much_is_broken(tmp_path, warned):
@@ -245,8 +247,8 @@ def test_training_goes_on_and_testing_stops(data_root, tmp_path):
     (log,) = tmp_path.glob('trains/*/*.log')
     log = log.read_text()
     for name in ('cut', 'empty', 'folder', 'missing'):
-        assert log.count(f'{name}.mp4 is broken') == 1
-    assert not any(f'{name}.avi is broken' in log for name in ODD_SIZES)
+        assert log.count(f'{name}.mp4 is undecodable') == 1
+    assert not any(f'{name}.avi is undecodable' in log for name in ODD_SIZES)
 
     ann_file = str(data_root / 'damaged.txt')
     runner = Runner.from_cfg(

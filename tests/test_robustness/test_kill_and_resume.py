@@ -96,7 +96,7 @@ def test_a_training_that_is_killed_again_and_again(data_root, folder):
         (0, False, True, 0.5, True),
         (2, False, True, 0.5, True),
         (2, True, True, 0.5, True),
-        # What docs/resume.md says of trainings without the hook.
+        # What docs/resume_training.md says of trainings without the hook.
         (2, False, False, 0.0, True),
         (2, True, False, 0.0, False),
         (0, False, False, 0.5, False),

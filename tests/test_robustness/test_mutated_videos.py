@@ -38,10 +38,10 @@ def outcomes(tmp_path_factory):
     assert done.returncode == 0, done.stderr[-4000:]
     outcomes = json.loads((folder / 'result').read_text())
     broken = {name for name, outcome in outcomes.items() if outcome is None}
-    named = [line for line in done.stdout.splitlines() if ' is broken: ' in line]
+    named = [line for line in done.stdout.splitlines() if ' is undecodable: ' in line]
     assert len(named) == len(broken)
     for line in named:
-        broken.remove(Path(line.split(' is broken: ')[0].split()[-1]).stem)
+        broken.remove(Path(line.split(' is undecodable: ')[0].split()[-1]).stem)
     shutil.rmtree(folder)
     return outcomes
 

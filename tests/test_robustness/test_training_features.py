@@ -99,7 +99,9 @@ def test_mixed_precision_steps_are_close(name):
 
 
 # That every backbone compiles for inference is in test_backbone_inference.py.
-@pytest.mark.parametrize('name', ['TDN', 'TAdaConvNeXtV2'])
+@pytest.mark.parametrize(
+    'name', [pytest.param('TDN', marks=pytest.mark.slow), 'TAdaConvNeXtV2']
+)
 def test_compiled_gradients(name):
     model, compiled = small(name, torch.float32), small(name, torch.float32)
     compiled.backbone.compile(backend='aot_eager')

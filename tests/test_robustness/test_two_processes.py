@@ -1,12 +1,10 @@
 """Two processes with synchronised batch norms do what one does with both batches."""
 
-import multiprocessing
-
 import pytest
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from host_libraries import hidden
+from forked import start
 from mmaction.structures import ActionDataSample
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
 from small_backbones import BACKBONES, build, clips
@@ -17,8 +15,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 PROCESSES = 2
 CLIPS = 2  # of each process
 T = 4
-CONTEXT = multiprocessing.get_context('forkserver')
-CONTEXT.set_forkserver_preload(['mmtemporal.models', 'mmaction.apis', 'torch._dynamo'])
 
 
 def normalise_together(self, x):
@@ -52,7 +48,6 @@ def step(model, x, labels):
 
 
 def run(rank, folder):
-    torch.set_num_threads(1)
     torch.manual_seed(0)  # the same clips in both
     nn.SyncBatchNorm.forward = normalise_together
     # Refuses these layers on CPU as well.
@@ -88,10 +83,7 @@ def run(rank, folder):
 @pytest.fixture(scope='module')
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp('two_processes')
-    children = [CONTEXT.Process(target=run, args=(i, folder)) for i in range(PROCESSES)]
-    with hidden():
-        for child in children:
-            child.start()
+    children = [start(run, i, folder) for i in range(PROCESSES)]
     for child in children:
         child.join()
         assert child.exitcode == 0
@@ -100,6 +92,7 @@ def results(tmp_path_factory):
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', BACKBONES)
 def test_two_processes_are_one_with_both_batches(results, name):
     one, two = results[name, 'one'], results[name, 'two']

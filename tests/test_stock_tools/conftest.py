@@ -15,8 +15,14 @@ from stock_config import (
 
 from mmtemporal.datasets import make_motion_clips
 
+# The quick tests have one method.
+PARAMS = [
+    name if name == 'TANet' else pytest.param(name, marks=pytest.mark.slow)
+    for name in METHODS
+]
 
-@pytest.fixture(scope='session', params=METHODS)
+
+@pytest.fixture(scope='session', params=PARAMS)
 def name(request):
     return request.param
 
@@ -60,8 +66,9 @@ def trained(name, data_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp(f'trained_{name}')
     config, work_dir = folder / 'config.py', folder / 'work'
     small_config(name, data_root, workers=2).dump(config)
-    done = run_tool('train', config, '--work-dir', work_dir)
+    done = run_tool('train', config, '--work-dir', work_dir, fresh=name == 'TANet')
     yield SimpleNamespace(
+        name=name,
         config=str(config),
         work_dir=work_dir,
         checkpoint=str(work_dir / 'epoch_1.pth'),
@@ -78,5 +85,6 @@ def tested(trained):
     run_tool(
         *('test', trained.config, trained.checkpoint),
         *('--work-dir', work_dir, '--dump', dump),
+        fresh=trained.name == 'TANet',
     )
     return SimpleNamespace(work_dir=work_dir, dump=dump)

@@ -9,16 +9,9 @@ from mmaction.registry import MODELS
 from mmengine import Config
 from mmengine.analysis import FlopAnalyzer
 from mmengine.registry import init_default_scope
-from parity import CONFIGS
+from network_names import base_config
 from stock_config import run_tool
 
-BASE_CONFIGS = {
-    'TANet': 'tanet_r50',
-    'TIN': 'tin_r50',
-    'TDN': 'tdn_r50',
-    'TAda2D': 'tada2d_r50',
-    'TAdaConvNeXtV2': 'tadaconvnextv2_tiny',
-}
 # Of a clip, for those that do not take single frames.
 SHAPES = {
     'TDN': (8, 3, 5, 64, 64),
@@ -27,10 +20,6 @@ SHAPES = {
 }
 T = 8
 IMAGE = 224
-
-
-def base_config(name):
-    return CONFIGS / f'_base_/models/{BASE_CONFIGS[name]}.py'
 
 
 def build(name, num_classes=400):

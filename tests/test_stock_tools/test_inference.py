@@ -32,7 +32,6 @@ def infer(trained, checkpoint, data_root):
     return results, torch.stack([result.pred_score for result in results])
 
 
-@pytest.mark.slow
 def test_inference_recognizer(trained, dumped, data_root):
     results, scores = infer(trained, trained.checkpoint, data_root)
     torch.testing.assert_close(scores, dumped)
@@ -40,7 +39,6 @@ def test_inference_recognizer(trained, dumped, data_root):
     assert torch.equal(labels, scores.argmax(1))
 
 
-@pytest.mark.slow
 def test_inferencer(trained, dumped, clip):
     inferencer = MMAction2Inferencer(trained.config, trained.checkpoint, device='cpu')
     (prediction,) = inferencer(clip)['predictions']

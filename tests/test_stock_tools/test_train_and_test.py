@@ -3,9 +3,11 @@
 import json
 import math
 import signal
+import socket
 
 import pytest
 import torch
+from forked import run_tools
 from mmengine import Config, load
 from stock_config import (
     BATCH,
@@ -19,8 +21,6 @@ from stock_config import (
 )
 
 from mmtemporal import tools
-
-pytestmark = pytest.mark.slow
 
 # A key that only checkpoints of the method have.
 OWN_KEYS = {
@@ -62,10 +62,14 @@ def test_train(trained, name):
     assert 'missing keys' not in trained.output
 
 
+@pytest.mark.slow
 def test_stock_script_with_mixed_precision(trained, name, work_dir):
-    # Not through the launcher: custom_imports in the config is all it has.
-    script = tools.find_tools()['train']
-    run_python(script, trained.config, '--amp', '--work-dir', work_dir)
+    options = (trained.config, '--amp', '--work-dir', work_dir)
+    if name == 'TANet':
+        # Not through the launcher: custom_imports in the config is all it has.
+        run_python(tools.find_tools()['train'], *options)
+    else:
+        run_tool('train', *options)
     assert_trained(torch.load(work_dir / 'epoch_1.pth'), name)
     cfg = Config.fromfile(work_dir / 'config.py')
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
@@ -74,6 +78,7 @@ def test_stock_script_with_mixed_precision(trained, name, work_dir):
     assert first != exact  # the forward pass did run in bfloat16
 
 
+@pytest.mark.slow
 def test_backbone_by_command_line(write_config, work_dir):
     option = 'model.backbone.type=mmtemporal.TIN'
     config = write_config('TANet')
@@ -98,6 +103,7 @@ class PowerCut(Hook):
 """
 
 
+@pytest.mark.slow
 def test_resume_after_a_kill(name, write_config, work_dir, tmp_path):
     # With fixed frames the same step has the same loss, before and after.
     config = write_config(name, {'train_cfg.max_epochs': 2})
@@ -132,12 +138,28 @@ def test_resume_after_a_kill(name, write_config, work_dir, tmp_path):
     assert_trained(checkpoint, name, epochs=2, iterations=2 * ITERATIONS)
 
 
-def test_two_processes(trained, name, work_dir):
-    run_python(
-        *('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2'),
-        *('-m', 'mmtemporal.tools', 'train', trained.config),
-        *('--launcher', 'pytorch', '--work-dir', work_dir),
+def torchrun_environs(number=2):
+    """Returns what torchrun tells each process."""
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        port = server.getsockname()[1]
+    shared = dict(
+        MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), WORLD_SIZE=str(number)
     )
+    return [dict(shared, RANK=str(i), LOCAL_RANK=str(i)) for i in range(number)]
+
+
+@pytest.mark.slow
+def test_two_processes(trained, name, work_dir):
+    options = (trained.config, '--launcher', 'pytorch', '--work-dir', work_dir)
+    if name == 'TANet':
+        run_python(
+            *('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2'),
+            *('-m', 'mmtemporal.tools', 'train', *options),
+        )
+    else:
+        for done in run_tools(('train', *options), torchrun_environs()):
+            assert done.returncode == 0, done.stderr[-4000:]
     # Each process sees half of the clips. A parameter without a gradient would
     # have stopped the second step.
     assert ITERATIONS // 2 >= 2

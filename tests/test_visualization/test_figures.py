@@ -98,7 +98,7 @@ def test_tam(draw):
     figures, clips = draw('TANet')
     kernels = collect(clips, 'kernel', stages=2)
     assert [*kernels] == ['layer3.1', 'layer4.1']
-    axes = figures['tam_kernels'].axes
+    axes = figures['kernels'].axes
     for axis, kernel in zip(axes, [k for row in kernels.values() for k in row]):
         bodies = [c for c in axis.collections if isinstance(c, PolyCollection)]
         for body, weights in zip(bodies, kernel):
@@ -107,23 +107,23 @@ def test_tam(draw):
             assert heights.max() == pytest.approx(weights.max())
         assert len(bodies) == 3
     assert [axis.get_title() for axis in axes[:2]] == [clip.title for clip in clips]
-    strip = [image.get_array() for image in figures['tam_importance'].axes[0].images]
+    strip = [image.get_array() for image in figures['importance'].axes[0].images]
     assert np.array_equal(strip, clips[0].frames)
     # All channels are in the histograms.
-    bars = figures['tam_histograms'].axes[1].patches
+    bars = figures['kernel_histograms'].axes[1].patches
     assert sum(bar.get_height() for bar in bars) == kernels['layer3.1'][0].shape[1]
 
 
 def test_tin(draw):
     figures, clips = draw('TIN')
     offsets = np.array([*collect(clips, 'offset').values()]).mean(1)
-    left = figures['tin_interlacing'].axes[0]
+    left = figures['interlacing'].axes[0]
     lines = [line for line in left.lines if line.get_label().startswith('group')]
     assert len(lines) == 2
     for line, offset in zip(lines, offsets.T):
         np.testing.assert_allclose(line.get_xdata(), offset)
     weights = np.array([*collect(clips, 'weight').values()]).mean((1, 2))
-    shown = images(figures['tin_interlacing'])
+    shown = images(figures['interlacing'])
     assert_shows(shown, [weights])
     assert_centred(shown, 1)
     # Groups of channels, as means over the clips, a layer a column.
@@ -137,10 +137,10 @@ def test_tdn(draw):
     figures, clips = draw('TDN')
     gates = collect(clips, 'gate')
     expected = [[gate[i].mean(1) for gate in gates.values()] for i in range(2)]
-    assert_shows(images(figures['tdn_gates']), expected)
-    assert_centred(images(figures['tdn_gates']), 1)
+    assert_shows(images(figures['gates']), expected)
+    assert_centred(images(figures['gates']), 1)
     # For each clip: frames, differences, and the gates of three layers.
-    shown = images(figures['tdn_differences'])
+    shown = images(figures['differences'])
     assert len(shown) == 2 * 5 * T
     ((first, _),) = collect(clips, 'difference').values()
     assert_shows(shown[T : 2 * T], np.abs(first).mean((1, 2)))
@@ -157,14 +157,14 @@ def test_tdn(draw):
 def test_tada(draw, name):
     figures, clips = draw(name)
     found = collect(clips, 'calibration')
-    shown = images(figures['tada_calibrations'])
+    shown = images(figures['calibrations'])
     for measure, row in ((np.mean, shown[:2]), (np.std, shown[2:])):
         expected = [[measure(v[i], 1) for v in found.values()] for i in range(2)]
         assert_shows(row, expected)
     assert_centred(shown[:2], 1)
     assert {image.norm.vmin for image in shown[2:]} == {0}
     # The same channels of both clips, with rising means.
-    channels = images(figures['tada_channels'])
+    channels = images(figures['channels'])
     both = np.hstack([image.get_array() for image in channels[-2:]])
     assert 64 <= len(both) <= 128 and (np.diff(both.mean(1)) >= -1e-6).all()
     known = np.hstack([value.T for value in [*found.values()][-1]])
@@ -177,7 +177,7 @@ def test_chosen_layers(draw):
     figures, _ = draw('TAda2D', layers=['layer2.1', 'layer4.0'])
     titles = [axis.get_title() for axis in figures['mixing'].axes]
     assert titles[:2] == ['layer2.1', 'layer4.0']
-    assert len(images(figures['tada_channels'])) == 4
+    assert len(images(figures['channels'])) == 4
     with pytest.raises(ValueError, match='no layer layer5 can be drawn, there are'):
         draw('TAda2D', layers=['layer2.1', 'layer5'])
 

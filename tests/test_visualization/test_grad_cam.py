@@ -58,7 +58,7 @@ def test_frozen_networks(networks):
     ('layer', 'match'),
     [
         ('backbone.layer9', 'the model has no layer backbone.layer9'),
-        ('cls_head', 'needs maps, which cls_head does not give'),
+        ('cls_head', 'needs feature maps, which cls_head does not give'),
         ('cls_head.loss_cls', 'cls_head.loss_cls does not run'),
     ],
 )

@@ -20,11 +20,11 @@ from mmtemporal.visualization.clip import _rows_of_a_view
 TOOL = CONFIGS.parent / 'tools' / 'visualize.py'
 main = runpy.run_path(str(TOOL))['main']
 FIGURES = {
-    'TANet': {'tam_kernels', 'tam_importance', 'tam_histograms', 'mixing', 'grad_cam'},
-    'TIN': {'tin_interlacing', 'mixing', 'grad_cam'},
-    'TDN': {'tdn_differences', 'tdn_gates', 'mixing', 'grad_cam'},
-    'TAda2D': {'tada_calibrations', 'tada_channels', 'mixing', 'grad_cam'},
-    'TAdaConvNeXtV2': {'tada_calibrations', 'tada_channels', 'grad_cam'},
+    'TANet': {'kernels', 'importance', 'kernel_histograms', 'mixing', 'grad_cam'},
+    'TIN': {'interlacing', 'mixing', 'grad_cam'},
+    'TDN': {'differences', 'gates', 'mixing', 'grad_cam'},
+    'TAda2D': {'calibrations', 'channels', 'mixing', 'grad_cam'},
+    'TAdaConvNeXtV2': {'calibrations', 'channels', 'grad_cam'},
 }
 # Where the default gives maps of one pixel for frames as small as these.
 CAM_LAYERS = {'TAdaConvNeXtV2': ('--cam-layer', 'backbone.stages.1')}
@@ -82,15 +82,15 @@ def test_existing_files(networks, videos, tmp_path):
     refuse(match, network, tmp_path, videos[0], options=FEW)
     visualize(network, tmp_path, videos[0], options=['--force', *FEW])
     assert (tmp_path / 'mixing.pdf').read_bytes().startswith(b'%PDF')
-    assert (tmp_path / 'tin_interlacing.png').exists()
+    assert (tmp_path / 'interlacing.png').exists()
 
 
 def test_what_cannot_be_drawn_is_said(networks, videos, tmp_path, capsys):
     visualize(networks('TAdaConvNeXtV2'), tmp_path, videos[0])
     out = capsys.readouterr().out
-    assert 'not drawn: Grad-CAM needs maps' in out and 'have one pixel' in out
+    assert 'not drawn: Grad-CAM needs feature maps' in out and 'have one pixel' in out
     assert not (tmp_path / 'grad_cam.png').exists()
-    assert (tmp_path / 'tada_channels.png').exists()
+    assert (tmp_path / 'channels.png').exists()
 
 
 def test_several_views_and_names_of_classes(networks, videos, tmp_path, capsys):
@@ -132,7 +132,7 @@ def test_options_for_one_of_two_pipelines(networks, videos, tmp_path):
     refuse(match, network, tmp_path, videos[0], options=['--cfg-options', option])
 
 
-def test_bad_videos(networks, tmp_path, videos):
+def test_corrupt_videos(networks, tmp_path, videos):
     network, out = networks('TIN'), tmp_path / 'out'
     refuse('missing.mp4 is no file', network, out, tmp_path / 'missing.mp4')
     broken = tmp_path / 'broken.mp4'
@@ -188,8 +188,12 @@ def test_a_view_of_a_stock_backbone_with_convolutions_of_this_package():
                 backbone=dict(type='ResNet', depth=18, conv_cfg=conv_cfg),
             )
         )
+    model.cfg = Config()
     # Three crops are three views.
     assert _rows_of_a_view(model, torch.zeros(12, 3, 8, 8)) == 4
     with DefaultScope.overwrite_default_scope('mmaction'):
         model.backbone = MODELS.build(dict(type='ResNet', depth=18))
     assert _rows_of_a_view(model, torch.zeros(12, 3, 8, 8)) == 12
+    sampler = dict(type='SampleFrames', clip_len=1, num_clips=6)
+    model.cfg = Config(dict(test_pipeline=[sampler]))
+    assert _rows_of_a_view(model, torch.zeros(12, 3, 8, 8)) == 6

@@ -41,5 +41,5 @@ test_dataloader = dict(
 val_evaluator = dict(type='AccMetric')
 test_evaluator = val_evaluator
 
-# Mistakes in the lists stop a run before it starts; docs/bad_videos.md says more.
+# Mistakes in the lists stop a run before it starts; docs/robustness.md says more.
 custom_hooks = [dict(type='mmtemporal.CheckAnnotationsHook')]

@@ -48,5 +48,5 @@ test_dataloader = dict(
 val_evaluator = dict(type='AccMetric', metric_list='mmit_mean_average_precision')
 test_evaluator = val_evaluator
 
-# Mistakes in the lists stop a run before it starts; docs/bad_videos.md says more.
+# Mistakes in the lists stop a run before it starts; docs/robustness.md says more.
 custom_hooks = [dict(type='mmtemporal.CheckAnnotationsHook')]

@@ -11,7 +11,7 @@ train_pipeline = [
     ),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
-    # Left out, as it needs pytorchvideo and torchvision < 0.17 (README: another way):
+    # Omitted, as it needs pytorchvideo and torchvision < 0.17 (README: another way):
     # dict(type='PytorchVideoWrapper', op='RandAugment', magnitude=9, num_layers=4),
     dict(
         type='TransformBroadcaster',

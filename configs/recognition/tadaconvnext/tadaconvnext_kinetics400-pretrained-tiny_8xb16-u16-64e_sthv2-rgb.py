@@ -10,7 +10,7 @@ model = dict(cls_head=dict(num_classes=_base_.num_classes))
 # Trained with that config; its classifier does not fit and is skipped.
 load_from = 'checkpoints/tadaconvnext_imagenet-pretrained-tiny_8xb16-16x5x1-100e_kinetics400-rgb.pth'  # noqa: E501
 
-# Known are the epochs and what it starts from: the rest is as on Kinetics.
+# Known are the epochs and the initialisation: the rest is as on Kinetics.
 train_pipeline = [
     *_base_.train_pipeline[:3],
     dict(type='RandomRescale', scale_range=(256, 320)),

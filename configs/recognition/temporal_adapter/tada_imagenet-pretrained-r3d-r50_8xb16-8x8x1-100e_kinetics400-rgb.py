@@ -1,6 +1,6 @@
 _base_ = [
     '../tada2d/tada2d_imagenet-pretrained-r50_8xb16-8x8x1-100e_kinetics400-rgb.py',
-    '../../_base_/models/resnet3d_r50_hosts.py',
+    '../../_base_/models/resnet3d_r50.py',
 ]
 
 model = dict(

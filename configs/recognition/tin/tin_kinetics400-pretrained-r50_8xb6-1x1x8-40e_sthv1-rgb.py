@@ -1,6 +1,6 @@
 _base_ = './tin_imagenet-pretrained-r50_8xb6-1x1x8-40e_sthv1-rgb.py'
 
-# The command for trained starts on the authors' page. They begin with new
+# The command for pretrained networks on the authors' page. They begin with new
 # fully connected layers in the interlacing too.
 model = dict(
     backbone=dict(

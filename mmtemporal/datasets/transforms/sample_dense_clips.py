@@ -97,7 +97,7 @@ class SampleDenseClips(SampleFrames):
         starts = self._sample_clips(num_frames, length)
         # (num_clips, clip_len)
         positions = starts[:, None] + np.linspace(0, length - 1, self.clip_len)
-        # What should be a whole number is not to fall below it by rounding errors.
+        # What should be an integer is not to fall below it by rounding errors.
         frame_inds = np.clip(positions + 1e-6, 0, num_frames - 1).astype(np.int32)
         results['frame_inds'] = frame_inds.reshape(-1) + results['start_index']
         results['clip_len'] = self.clip_len

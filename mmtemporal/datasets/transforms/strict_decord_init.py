@@ -1,4 +1,4 @@
-"""Opening videos without making up for what is broken."""
+"""Opening videos without making up for what is corrupt."""
 
 import os.path as osp
 from collections.abc import Iterable

@@ -18,7 +18,7 @@ _TORCH_CONVS = {wrappers.Conv2d: nn.Conv2d, wrappers.Conv3d: nn.Conv3d}
 
 
 def insert(
-    host: nn.Module,
+    backbone: nn.Module,
     name: str,
     position: str,
     temporal: Sequence[tuple[type, dict]],
@@ -30,19 +30,19 @@ def insert(
     inspects it.
 
     Args:
-        host: The network.
+        backbone: The network.
         name: Name of the module.
         position: 'before' or 'after'.
         temporal: Classes of the layers, and their arguments.
-        trace: What :func:`~mmtemporal.models.adapter.tracing.trace_host` saw.
+        trace: What :func:`~mmtemporal.models.adapter.tracing.trace_backbone` saw.
 
     Returns:
-        A description of the place.
+        A description of the insertion point.
 
     Raises:
         ValueError: The features there are none of frames, or do not fit the layers.
     """
-    module = host.get_submodule(name)
+    module = backbone.get_submodule(name)
     # A child more would be one more step of a sequence.
     while len(module._modules) and type(module).forward is nn.Sequential.forward:
         children = list(module._modules)
@@ -99,9 +99,9 @@ def _try(layer: type, layers: OnFrames, name: str, features: Features) -> None:
         tokens = features.layout in ('NLC', 'NTLC', 'NLTC')
         if tokens and isinstance(error, (ValueError, RuntimeError)):
             raise ValueError(
-                f'{layer.__name__} convolves maps, but {name} sees tokens ({error}); '
-                'set backbone.where to modules that see maps, or backbone.temporal to '
-                'a layer that mixes frames alone, such as TAM'
+                f'{layer.__name__} convolves feature maps, but {name} sees tokens '
+                f'({error}); set backbone.where to modules that see feature maps, or '
+                'backbone.temporal to a layer that mixes frames alone, such as TAM'
             ) from error
         raise ValueError(
             f'{layer.__name__} cannot run at {name} on features of shape '
@@ -141,8 +141,8 @@ def _features_at(name: str, position: str, trace: Trace) -> Features:
     calls = trace.calls[name]
     if len(calls) != 1:
         raise ValueError(
-            f'a temporal layer goes to one place, but {name} runs {len(calls)} times '
-            'in a forward pass; change backbone.where'
+            f'a temporal layer stands at one point, but {name} runs {len(calls)} '
+            'times in a forward pass; change backbone.where'
         )
     shape = calls[0].input if position == 'before' else calls[0].output
     features = trace.features_of(shape)
@@ -155,27 +155,27 @@ def _features_at(name: str, position: str, trace: Trace) -> Features:
 
 
 def replace_conv(
-    host: nn.Module, name: str, layer: type, options: dict, trace: Trace
+    backbone: nn.Module, name: str, layer: type, options: dict, trace: Trace
 ) -> str:
     """Put a layer in the place of a convolution, whose weights it keeps.
 
     Args:
-        host: The network.
+        backbone: The network.
         name: Name of the convolution, or of a ConvModule with one.
         layer: Class of the layer.
         options: Its arguments beside those of the convolution.
-        trace: What :func:`~mmtemporal.models.adapter.tracing.trace_host` saw.
+        trace: What :func:`~mmtemporal.models.adapter.tracing.trace_backbone` saw.
 
     Returns:
-        A description of the place.
+        A description of the insertion point.
 
     Raises:
         ValueError: The module is none of the convolutions that the new one is for, or
             the layer does not say what is new in it.
     """
-    if isinstance(host.get_submodule(name), ConvModule):
+    if isinstance(backbone.get_submodule(name), ConvModule):
         name = f'{name}.conv'
-    old = host.get_submodule(name)
+    old = backbone.get_submodule(name)
     if _TORCH_CONVS.get(type(old), type(old)) is not layer.replaces or (
         old.padding_mode != 'zeros'
     ):
@@ -212,15 +212,15 @@ def replace_conv(
             'name in it the children that a convolution does not have'
         )
     new.weight, new.bias = old.weight, old.bias
-    _set(host, name, new)
+    _set(backbone, name, new)
     return f'{name} ({old.in_channels} to {old.out_channels} channels)'
 
 
-def reduce_to_frames(host: nn.Module, name: str) -> str:
+def reduce_to_frames(backbone: nn.Module, name: str) -> str:
     """Take the extent in time away from a convolution.
 
     Args:
-        host: The network.
+        backbone: The network.
         name: Name of the convolution.
 
     Returns:
@@ -228,12 +228,12 @@ def reduce_to_frames(host: nn.Module, name: str) -> str:
         ConvModule that the convolution is in, with its norm and activation, or else
         the convolution.
     """
-    _set(host, name, SingleFrameConv3d(host.get_submodule(name)))
+    _set(backbone, name, SingleFrameConv3d(backbone.get_submodule(name)))
     parent = name.rpartition('.')[0]
-    return parent if isinstance(host.get_submodule(parent), ConvModule) else name
+    return parent if isinstance(backbone.get_submodule(parent), ConvModule) else name
 
 
-def _set(host: nn.Module, name: str, module: nn.Module) -> None:
+def _set(backbone: nn.Module, name: str, module: nn.Module) -> None:
     # nn.Module.set_submodule is newer than the oldest torch that we support.
     parent, _, child = name.rpartition('.')
-    setattr(host.get_submodule(parent), child, module)
+    setattr(backbone.get_submodule(parent), child, module)

@@ -16,7 +16,7 @@ from .tracing import Trace
 
 @dataclass(frozen=True)
 class Rule:
-    """The published place of temporal layers in a family of networks.
+    """The published insertion points of temporal layers in a family of networks.
 
     The patterns are of the names that MMAction2, mmpretrain, torchvision and timm
     give to modules; a layer goes in front of these. The group ``block``, where there
@@ -24,9 +24,9 @@ class Rule:
 
     Args:
         inside: In front of the spatial convolution of a block, behind the reduction
-            or expansion: the place of TAM and of TDN's long-term module.
+            or expansion: where TAM stands, and of TDN's long-term module.
         entry: In front of the first convolution of a block, on the residual branch:
-            the place of TIN and TSM.
+            where TIN and TSM stand.
         residual_only: Whether blocks that change the shape, and so have no plain
             shortcut to carry the unmixed features on, are left alone.
         whole_stages: Whether every module beside a block is a block, too.
@@ -92,8 +92,8 @@ RULES = {
 def _is_spatial(module: nn.Module) -> bool:
     """Whether it is a convolution that sees neighbouring pixels, and keeps the frames.
 
-    Those that cut images or maps into patches do not, and those with a stride in time
-    have no calibration for each frame.
+    Those that cut images or feature maps into patches do not, and those with a stride
+    in time have no calibration for each frame.
     """
     if not isinstance(module, (nn.Conv2d, nn.Conv3d)):
         return False
@@ -117,15 +117,15 @@ def _is_temporal(module: nn.Module) -> bool:
 CONV_RULES = {'spatial_convs': _is_spatial, 'temporal_convs': _is_temporal}
 
 
-def choose_conv(host: nn.Module) -> type:
+def choose_conv(backbone: nn.Module) -> type:
     """Return which temporally-adaptive convolution can stand in a network."""
-    convs = [module for module in host.modules() if _is_spatial(module)]
+    convs = [module for module in backbone.modules() if _is_spatial(module)]
     in_time = sum(isinstance(module, nn.Conv3d) for module in convs)
     return TAdaConv3d if 2 * in_time > len(convs) else TAdaConv2d
 
 
-def find_places(
-    host: nn.Module,
+def find_insertion_points(
+    backbone: nn.Module,
     trace: Trace,
     where: Union[str, Sequence[str], None],
     layer: type,
@@ -133,8 +133,8 @@ def find_places(
     """Find the modules at which temporal layers go.
 
     Args:
-        host: The network.
-        trace: What :func:`~mmtemporal.models.adapter.tracing.trace_host` saw.
+        backbone: The network.
+        trace: What :func:`~mmtemporal.models.adapter.tracing.trace_backbone` saw.
         where: Name of a rule, or pattern of module names, or several of these. None:
             the first rule of the layer that finds something.
         layer: Class of the first layer.
@@ -148,13 +148,13 @@ def find_places(
     rules = [*RULES, *CONV_RULES]
     if where is None:
         for rule in layer.insertion_rules:
-            names = _match(host, trace, rule, layer)
-            if names and _covers(host, trace, rule, layer, names):
+            names = _match(backbone, trace, rule, layer)
+            if names and _covers(backbone, trace, rule, layer, names):
                 return dict.fromkeys(names, rule)
         raise ValueError(
-            f'no published place of {layer.__name__} is known in a '
-            f'{type(host).__name__}; set backbone.where to one of {rules}, or to a '
-            f'pattern of the names of its modules, such as {_examples(host)}'
+            f'no published insertion points of {layer.__name__} are known in a '
+            f'{type(backbone).__name__}; set backbone.where to one of {rules}, or to a '
+            f'pattern of the names of its modules, such as {_examples(backbone)}'
         )
     where = [where] if isinstance(where, str) else where
     if not is_list(where) or not where or not all(isinstance(w, str) for w in where):
@@ -164,30 +164,30 @@ def find_places(
         )
     found = {}
     for item in where:
-        names = _match(host, trace, item, layer)
+        names = _match(backbone, trace, item, layer)
         if not names:
-            close = get_close_matches(item, [n for n, _ in host.named_modules()])
+            close = get_close_matches(item, [n for n, _ in backbone.named_modules()])
             raise ValueError(
                 f'backbone.where={item!r} matches no module of the '
-                f'{type(host).__name__}; it is one of {rules}, or a regular expression '
-                'for whole names of modules, such as '
-                f'{", ".join(close) or _examples(host)}'
+                f'{type(backbone).__name__}; it is one of {rules}, or a regular '
+                'expression for whole names of modules, such as '
+                f'{", ".join(close) or _examples(backbone)}'
             )
         found.update(dict.fromkeys(names, item))
     return found
 
 
-def _match(host: nn.Module, trace: Trace, where: str, layer: type) -> list[str]:
+def _match(backbone: nn.Module, trace: Trace, where: str, layer: type) -> list[str]:
     if where in CONV_RULES:
         fits = CONV_RULES[where]
         # Auxiliary classifiers never run here.
         return [
             name
-            for name, module in host.named_modules()
+            for name, module in backbone.named_modules()
             if fits(module)
             and trace.calls[name]
             and not trace.sees_images(name)
-            and not _is_unused(host, name, trace)
+            and not _is_unused(backbone, name, trace)
         ]
     rule = RULES.get(where)
     pattern = rule.pattern(layer) if rule else where
@@ -195,26 +195,26 @@ def _match(host: nn.Module, trace: Trace, where: str, layer: type) -> list[str]:
         pattern = re.compile(pattern)
     except re.error as error:
         raise ValueError(f'backbone.where={where!r} is no pattern: {error}') from error
-    names = [name for name, _ in host.named_modules()]
+    names = [name for name, _ in backbone.named_modules()]
     matches = [match for match in map(pattern.fullmatch, names) if match]
     if rule is not None and rule.whole_stages:
-        _check_stages(host, where, {_block(match) for match in matches})
+        _check_stages(backbone, where, {_block(match) for match in matches})
     return [
         match[0]
         for match in matches
         if not (rule and rule.residual_only and _changes_shape(match, trace))
-        and not (rule and _is_unused(host, match[0], trace))
+        and not (rule and _is_unused(backbone, match[0], trace))
     ]
 
 
-def _is_unused(host: nn.Module, name: str, trace: Trace) -> bool:
+def _is_unused(backbone: nn.Module, name: str, trace: Trace) -> bool:
     """Whether a module has parameters, and none of them has part in the features."""
-    names = [f'{name}.{n}' for n, _ in host.get_submodule(name).named_parameters()]
+    names = [f'{name}.{n}' for n, _ in backbone.get_submodule(name).named_parameters()]
     return bool(names) and set(names) <= set(trace.unused)
 
 
 def _covers(
-    host: nn.Module, trace: Trace, rule: str, layer: type, names: list[str]
+    backbone: nn.Module, trace: Trace, rule: str, layer: type, names: list[str]
 ) -> bool:
     """Whether the blocks of a rule have a third of a network's convolutions, or more.
 
@@ -226,7 +226,7 @@ def _covers(
         return True
     convs = [
         name
-        for name, module in host.named_modules()
+        for name, module in backbone.named_modules()
         if isinstance(module, (nn.Conv2d, nn.Conv3d)) and trace.calls[name]
     ]
     blocks = tuple(f'{_block(re.fullmatch(pattern, name))}.' for name in names)
@@ -234,18 +234,18 @@ def _covers(
     return 3 * len(inside) >= len(convs)
 
 
-def _check_stages(host: nn.Module, rule: str, blocks: set[str]) -> None:
-    """Refuse to leave blocks out of a stage without a word."""
+def _check_stages(backbone: nn.Module, rule: str, blocks: set[str]) -> None:
+    """Refuse to skip blocks of a stage without a word."""
     stages = {block.rpartition('.')[0] for block in blocks}
     children = [
-        f'{s}.{c}' for s in sorted(stages) for c in host.get_submodule(s)._modules
+        f'{s}.{c}' for s in sorted(stages) for c in backbone.get_submodule(s)._modules
     ]
-    left_out = [name for name in children if name not in blocks]
-    if left_out:
+    skipped = [name for name in children if name not in blocks]
+    if skipped:
         raise ValueError(
-            f'the places of backbone.where={rule!r} are not in {len(left_out)} of '
-            f'{len(children)} blocks of the {type(host).__name__}, such as '
-            f'{left_out[0]}; set backbone.where to a pattern of names of modules'
+            f'backbone.where={rule!r} has no insertion points in {len(skipped)} of '
+            f'{len(children)} blocks of the {type(backbone).__name__}, such as '
+            f'{skipped[0]}; set backbone.where to a pattern of names of modules'
         )
 
 
@@ -258,8 +258,8 @@ def _block(match: re.Match) -> str:
     return next(name for name in match.groupdict().values() if name)
 
 
-def _examples(host: nn.Module) -> str:
+def _examples(backbone: nn.Module) -> str:
     """Return some names of modules from the middle of a network."""
-    names = [name for name, module in host.named_modules() if name]
+    names = [name for name, module in backbone.named_modules() if name]
     middle = len(names) // 2
     return ', '.join(names[middle : middle + 5])

@@ -25,20 +25,20 @@ from mmtemporal.ops.tracing import is_symbolic
 from mmtemporal.registry import MODELS
 
 from .insertion import insert, reduce_to_frames, replace_conv
-from .insertion_points import find_places
+from .insertion_points import find_insertion_points
 from .layer_types import find_layers
-from .tracing import Trace, build_host, run_host, trace_host
+from .tracing import Trace, build_backbone, run_backbone, trace_backbone
 
 
 @MODELS.register_module()
 class TemporalAdapter(TemporalBackbone, BaseModule):
     """Any backbone, with temporal layers inside.
 
-    The backbone (the host) keeps its modules and their names; a layer becomes a
-    child, ``temporal``, of the module that it stands before or behind. Its number of
+    The wrapped backbone keeps its modules and their names; a layer becomes a child,
+    ``temporal``, of the module that it stands before or behind. Its number of
     channels, the layout of the features and, in networks for clips, the number of
-    frames at that place are found by running the host once without data. What went
-    where is logged.
+    frames at that insertion point are found by running the backbone once without
+    data. What went where is logged.
 
     ::
 
@@ -53,16 +53,17 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
             ...
         )
 
-    Checkpoints of the host, and of recognizers with the host as backbone, are loaded
-    as they are; the layers then start new. The host's own rules for initialising do
-    not reach them. ``frozen_stages`` of MMAction2's networks freezes a stage with the
-    layers in it; ``norm_eval`` and ``partial_bn`` spare their batch norms.
+    Checkpoints of the wrapped backbone, and of recognizers with it, are loaded as they
+    are; the layers are then newly initialised. The backbone's own rules for
+    initialising do not reach them. ``frozen_stages`` of MMAction2's networks freezes a
+    stage with the layers in it; ``norm_eval`` and ``partial_bn`` spare their batch
+    norms.
 
     Papers: see the layers.
 
     Args:
-        backbone: Config of the host. ``timm.xxx``, ``torchvision.xxx`` and
-            ``mmpretrain.Xxx`` are built as MMAction2's recognizers build them.
+        backbone: Config of the backbone to wrap. ``timm.xxx``, ``torchvision.xxx``
+            and ``mmpretrain.Xxx`` are built as MMAction2's recognizers build them.
         temporal: Config of the layer, or of several in sequence. The type is
             ``'TAM'`` or one of its ablations, ``'TemporalInterlace'``,
             ``'LongTermTDM'``, ``'TemporalShift'``, or a
@@ -74,35 +75,35 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
             has. The rest are arguments of the class.
         num_segments: Number T of frames of a clip.
         where: Name of a rule, or a regular expression for whole names of modules of
-            the host, or several of these. The rules are the places known for the
-            layer in a family of networks: 'resnet' (also ResNeXt), 'tdn' (the last
-            three stages), 'slowfast', 'mobilenet_v2', 'shufflenet_v2', both also with
-            '_residual' (blocks that keep the shape alone), 'inception_v3',
+            the backbone, or several of these. The rules are the insertion points known
+            for the layer in a family of networks: 'resnet' (also ResNeXt), 'tdn' (the
+            last three stages), 'slowfast', 'mobilenet_v2', 'shufflenet_v2', both also
+            with '_residual' (blocks that keep the shape alone), 'inception_v3',
             'mobileone' and 'transformer' (before the norm in front of attention);
             and two kinds of convolutions, 'spatial_convs' and
-            'temporal_convs'. At temporal convolutions a layer takes over the mixing
-            of frames: they are reduced to one frame, and it stands behind them and
+            'temporal_convs'. At temporal convolutions a layer mixes the frames
+            instead: they are reduced to one frame, and it stands behind them and
             their norm and activation. Defaults to the first rule that fits.
         position: Whether the layer goes 'before' those modules, where the known
-            places are, or 'after' them. It means nothing at temporal convolutions and
-            for TAdaConv.
+            insertion points are, or 'after' them. It means nothing at temporal
+            convolutions and for TAdaConv.
         image_size: Height and width, or side, in pixels of the images of a backbone
             that takes a single size and does not say which. Needed where neither 224
             nor 112 will do.
         init_cfg: mmengine's initialisation; ``dict(type='Pretrained', ...)`` takes
-            checkpoints of the host, too.
+            checkpoints of the wrapped backbone, too.
 
     Shape:
         - input: (n * t, 3, h, w), the frames of a clip being consecutive rows; or,
-          for a host that takes clips, (n, 3, t, h, w)
-        - output: that of the host. Of hosts of other libraries: (n * t, c, h', w'),
+          for a backbone that takes clips, (n, 3, t, h, w)
+        - output: that of the backbone. Of those of other libraries: (n * t, c, h', w'),
           with (l, 1) or (1, 1) as size where there are tokens or a vector.
 
     Raises:
-        ImportError: The library of the host is missing.
-        ValueError: An argument does not fit, no module is found, features at a place
-            are none of frames, the number of frames is wrong, or a checkpoint is of
-            another network.
+        ImportError: The library of the backbone is missing.
+        ValueError: An argument does not fit, no module is found, features at an
+            insertion point are none of frames, the number of frames is wrong, or a
+            checkpoint is of another network.
     """
 
     image_network = WrappedBackbone
@@ -124,10 +125,10 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
             )
         check_integer('backbone.num_segments', num_segments)
         self.num_segments = num_segments
-        self.host, self.library = build_host(backbone)
-        layers = find_layers(temporal, self.host)
-        trace = trace_host(self.host, self.library, num_segments, image_size)
-        self._check_host()
+        self.backbone, self.library = build_backbone(backbone)
+        layers = find_layers(temporal, self.backbone)
+        trace = trace_backbone(self.backbone, self.library, num_segments, image_size)
+        self._check_length()
         self._freeze_unused(trace.unused)
         self.takes_frames = trace.rows is not None
         self.in_channels = trace.input[1]
@@ -135,8 +136,8 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         self.out_layout = features and features.layout
         self.out_rows: Optional[int] = trace.output and trace.output[0]
         self._insert(layers, where, position, trace)
-        # Hosts freeze here what is to be frozen: from the start, so that neither the
-        # optimizer nor a distributed wrapper ever waits for these gradients.
+        # Backbones freeze here what is to be frozen: from the start, so that neither
+        # the optimizer nor a distributed wrapper ever waits for these gradients.
         self.train()
 
     def _insert(
@@ -149,18 +150,20 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         """Put layers at all insertion points, and log these."""
         points = []
         first, options = layers[0]
-        for name, rule in find_places(self.host, trace, where, first).items():
+        found = find_insertion_points(self.backbone, trace, where, first)
+        for name, rule in found.items():
             if first.replaces:
-                point = replace_conv(self.host, name, first, options, trace)
+                point = replace_conv(self.backbone, name, first, options, trace)
             else:
                 side = position
                 if rule == 'temporal_convs':
-                    name, side = reduce_to_frames(self.host, name), 'after'
-                point = insert(self.host, name, side, layers, trace)
+                    name, side = reduce_to_frames(self.backbone, name), 'after'
+                point = insert(self.backbone, name, side, layers, trace)
             points.append(point)
         names = ' and '.join(layer.__name__ for layer, _ in layers)
         print_log(
-            f'{names} in {len(points)} places of {type(self.host).__name__}:'
+            f'{names} at {len(points)} insertion points of '
+            f'{type(self.backbone).__name__}:'
             + ''.join(f'\n    {point}' for point in points),
             logger='current',
         )
@@ -173,9 +176,9 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
     def feature_frames(self) -> Optional[int]:
         return self.out_rows
 
-    def _check_host(self) -> None:
+    def _check_length(self) -> None:
         """Refuse a backbone that mixes the frames of clips of another length."""
-        theirs = getattr(self.host, 'num_segments', None) or self.num_segments
+        theirs = getattr(self.backbone, 'num_segments', None) or self.num_segments
         if theirs != self.num_segments:
             raise ValueError(
                 f'got backbone.backbone.num_segments={theirs} and '
@@ -186,18 +189,18 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
     def _freeze_unused(self, names: Sequence[str]) -> None:
         """Freeze what would have a distributed wrapper wait for its gradient."""
         for name in names:
-            self.host.get_parameter(name).requires_grad_(False)
+            self.backbone.get_parameter(name).requires_grad_(False)
         if names:
             print_log(
-                f'{summarise(names)} parameters of {type(self.host).__name__} do not '
-                'take part in the features: they are frozen',
+                f'{summarise(names)} parameters of {type(self.backbone).__name__} do '
+                'not take part in the features: they are frozen',
                 logger='current',
             )
 
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
         if not is_symbolic(x):
             self._check_input(x)
-        x = run_host(self.host, self.library, x)
+        x = run_backbone(self.backbone, self.library, x)
         if self.library == 'mmaction2' or isinstance(x, tuple):
             return x
         return self._to_maps(x)
@@ -211,9 +214,10 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         if frames % self.num_segments or (x.dim() == 5 and frames != self.num_segments):
             raise ValueError(
                 f'got input of shape {tuple(x.shape)}, whose {frames} frames are not '
-                f'clips of num_segments={self.num_segments}; set num_clips (2-D hosts) '
-                'or clip_len (hosts for clips) in the sampler, backbone.num_segments '
-                'and, where the head has it, cls_head.num_segments to the same value'
+                f'clips of num_segments={self.num_segments}; set num_clips (2-D '
+                'backbones) or clip_len (backbones for clips) in the sampler, '
+                'backbone.num_segments and, where the head has it, '
+                'cls_head.num_segments to the same value'
             )
 
     def _to_maps(self, x: Tensor) -> Tensor:
@@ -226,7 +230,7 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
 
     def train(self, mode: bool = True) -> 'TemporalAdapter':
         super().train(mode)
-        # Norms that the host stops because they are ImageNet's.
+        # Norms that the backbone stops because they are ImageNet's.
         for layer in self.temporal_layers().values():
             if any(p.requires_grad for p in layer.parameters()):
                 layer.train(mode)
@@ -246,7 +250,7 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         new = {name: deepcopy(layer.state_dict()) for name, layer in layers.items()}
         if self.library in ('timm', 'torchvision'):
             # These are initialised, or loaded, when they are built.
-            self.host.is_init = True
+            self.backbone.is_init = True
         super().init_weights()
         for name, layer in layers.items():
             layer.load_state_dict(new[name])

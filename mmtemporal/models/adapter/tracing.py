@@ -1,4 +1,4 @@
-"""Networks of other libraries as hosts: building, running and looking into them."""
+"""The backbone that an adapter wraps: building it, running it and looking into it."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -111,7 +111,7 @@ class Trace:
         return max(ratio, 1 / ratio)
 
 
-def build_host(cfg: dict) -> tuple[nn.Module, str]:
+def build_backbone(cfg: dict) -> tuple[nn.Module, str]:
     """Build a backbone as MMAction2's recognizers build theirs.
 
     Args:
@@ -135,26 +135,26 @@ def build_host(cfg: dict) -> tuple[nn.Module, str]:
     # takes the config apart.
     with DefaultScope.overwrite_default_scope('mmaction'):
         recognizer = MODELS.build(dict(type='Recognizer2D', backbone=deepcopy(cfg)))
-    host = recognizer.backbone
-    if recognizer.backbone_from == 'torchvision' and hasattr(host, 'heads'):
-        host.heads = nn.Identity()  # a name of classifiers that it does not know
-    return host, recognizer.backbone_from
+    backbone = recognizer.backbone
+    if recognizer.backbone_from == 'torchvision' and hasattr(backbone, 'heads'):
+        backbone.heads = nn.Identity()  # a name of classifiers that it does not know
+    return backbone, recognizer.backbone_from
 
 
-def run_host(host: nn.Module, library: str, x: Tensor) -> Union[Tensor, tuple]:
+def run_backbone(backbone: nn.Module, library: str, x: Tensor) -> Union[Tensor, tuple]:
     """Run a backbone as MMAction2's recognizers run it, up to the pooling."""
     if library == 'timm':
-        return host.forward_features(x)
-    if library == 'torchvision' and hasattr(host, 'features'):
-        return host.features(x)
-    x = host(x)
+        return backbone.forward_features(x)
+    if library == 'torchvision' and hasattr(backbone, 'features'):
+        return backbone.features(x)
+    x = backbone(x)
     if library in ('mmcls', 'mmpretrain') and isinstance(x, tuple) and len(x) == 1:
         return x[0]
     return x
 
 
-def trace_host(
-    host: nn.Module,
+def trace_backbone(
+    backbone: nn.Module,
     library: str,
     num_segments: int,
     image_size: Union[int, Shape, None] = None,
@@ -162,8 +162,8 @@ def trace_host(
     """Run a copy of a backbone on one clip, without memory, and note all shapes.
 
     Args:
-        host: The backbone.
-        library: Its library, see :func:`build_host`.
+        backbone: The backbone.
+        library: Its library, see :func:`build_backbone`.
         num_segments: Number of frames of the clip.
         image_size: Height and width of the frames. None: those that the backbone
             names, else 224, else 112 pixels.
@@ -171,26 +171,26 @@ def trace_host(
     Raises:
         ValueError: It takes neither the frames nor the clip.
     """
-    channels = next((m.in_channels for m in host.modules() if _is_conv(m)), 3)
-    in_time = any(isinstance(module, nn.Conv3d) for module in host.modules())
+    channels = next((m.in_channels for m in backbone.modules() if _is_conv(m)), 3)
+    in_time = any(isinstance(module, nn.Conv3d) for module in backbone.modules())
     errors = []
-    for height, width in _image_sizes(host, image_size):
+    for height, width in _image_sizes(backbone, image_size):
         frames = (num_segments, channels, height, width)
         clip = (1, channels, num_segments, height, width)
         for shape in (clip, frames) if in_time else (frames, clip):
             try:
-                return _trace(host, library, shape)
+                return _trace(backbone, library, shape)
             except Exception as error:  # whatever a network of others raises
                 errors.append(f'{shape}: {" ".join(str(error).split())[:200]}')
     raise ValueError(
-        f'backbone.backbone, a {type(host).__name__}, takes neither the frames nor the '
-        f'clip that num_segments={num_segments} gives: {"; ".join(errors)}; set '
+        f'backbone.backbone, a {type(backbone).__name__}, takes neither the frames nor '
+        f'the clip that num_segments={num_segments} gives: {"; ".join(errors)}; set '
         'backbone.num_segments or backbone.image_size to what it is made for'
     )
 
 
-def _trace(host: nn.Module, library: str, shape: Shape) -> Trace:
-    copy = deepcopy(host).to('meta')
+def _trace(backbone: nn.Module, library: str, shape: Shape) -> Trace:
+    copy = deepcopy(backbone).to('meta')
     copy.eval()  # MMAction2's ResNet returns nothing here
     calls: dict[str, list[Call]] = defaultdict(list)
     hooks = [
@@ -198,18 +198,18 @@ def _trace(host: nn.Module, library: str, shape: Shape) -> Trace:
         for name, module in copy.named_modules()
     ]
     with torch.enable_grad(), torch.device('meta'):
-        output = run_host(copy, library, torch.empty(shape))
+        output = run_backbone(copy, library, torch.empty(shape))
     for hook in hooks:  # what is checkpointed runs again in the backward pass
         hook.remove()
     unused = _without_gradient(copy, output)
-    tokens = _find_tokens(host, calls, shape)
+    tokens = _find_tokens(backbone, calls, shape)
     return Trace(dict(calls), shape, _shape(output), tokens, unused)
 
 
-def _without_gradient(host: nn.Module, output: Any) -> list[str]:
+def _without_gradient(backbone: nn.Module, output: Any) -> list[str]:
     """List the parameters that do not take part in what was computed."""
     torch.autograd.backward([x.sum() for x in _tensors(output) if x.requires_grad])
-    named = host.named_parameters()
+    named = backbone.named_parameters()
     return [name for name, p in named if p.requires_grad and p.grad is None]
 
 
@@ -222,7 +222,7 @@ def _tensors(output: Any) -> Iterator[Tensor]:
 
 
 def _find_tokens(
-    host: nn.Module, calls: dict[str, list[Call]], shape: Shape
+    backbone: nn.Module, calls: dict[str, list[Call]], shape: Shape
 ) -> Optional[tuple[str, int]]:
     """Tell how a network for clips lays out their tokens.
 
@@ -232,7 +232,7 @@ def _find_tokens(
     """
     if len(shape) == 4:
         return None
-    for name, module in host.named_modules():
+    for name, module in backbone.named_modules():
         for call in calls[name] if _is_conv(module) else ():
             if call.input == shape:
                 return 'NTLC', call.output[2]
@@ -256,11 +256,11 @@ def _is_conv(module: nn.Module) -> bool:
     return isinstance(module, (nn.Conv2d, nn.Conv3d))
 
 
-def _image_sizes(host: nn.Module, given: Union[int, Shape, None]) -> list[Shape]:
+def _image_sizes(backbone: nn.Module, given: Union[int, Shape, None]) -> list[Shape]:
     """Return the sizes of images that a network may want, the likeliest first."""
     if given is not None:
         return [_pair(given)]
-    for owner in (getattr(host, 'patch_embed', None), host):
+    for owner in (getattr(backbone, 'patch_embed', None), backbone):
         for name in ('img_size', 'image_size'):
             size = getattr(owner, name, None)
             if size is not None:

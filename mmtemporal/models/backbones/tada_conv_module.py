@@ -135,7 +135,7 @@ class TAdaConvModule(TemporalLayer, nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.recorder is not None and self.records and not self.training:
             # Those of its pooling and its two batch norms, whose scales they have;
-            # their shift is left out. In training there is no such matrix.
+            # their shift is omitted. In training there is no such matrix.
             weights = FoldedTAdaConv(self).mixing_weights
             self.record(matrix=fill_band(weights, self.num_segments))
         x = self.conv(x)

@@ -44,11 +44,11 @@ class TAdaConvNeXt(TemporalConvNeXt):
             such as ``dict(norm='ln')``. Which of the two norms the paper's
             results were made with is not known.
         gap_before_final_norm: True: the last stage's output is the mean of the clip,
-            normalised, which is what the release classifies. False: a map for each
-            frame, normalised by itself. The default, None, gives clips a map whose
-            mean is that normalised mean, since it is normalised by the statistics of
-            the mean: the same for a classifier, and of use to a detector, too.
-            Frames of a 2-D recognizer get the mean alone.
+            normalised, which is what the release classifies. False: a feature
+            map for each frame, normalised by itself. The default, None, gives clips a
+            feature map whose mean is that normalised mean, since it is normalised by
+            the statistics of the mean: the same for a classifier, and of use to a
+            detector, too. Frames of a 2-D recognizer get the mean alone.
         layer_scale_init_value: Initial value of the scales of the blocks.
         pretrained: An ImageNet checkpoint of ConvNeXt, of Facebook,
             torchvision, timm or mmpretrain, a file or a URL. A stem for colours

@@ -26,12 +26,12 @@ class TABlock(nn.Module):
         x --(a)-- conv1 --(b)-- conv2 --(c)-- conv3 --(d)-- + -- ReLU
         +----------------------- shortcut ------------------+
 
-    A basic block has no third convolution: there, c and d are the same place.
+    A basic block has no third convolution: there, c and d are the same point.
 
     Args:
         block: mmaction2's ``Bottleneck`` or ``BasicBlock``.
         num_segments: Number of frames of a clip.
-        style: 'a', 'b', 'c' or 'd', the place of the module.
+        style: 'a', 'b', 'c' or 'd', the insertion point.
         tam_cfg: Variant, if it is not the module itself, and further arguments.
 
     Shape:
@@ -90,7 +90,7 @@ class TANet(TemporalResNet):
             ``variant``, one of the paper's ablations (its Table 2): ``'reversed'``,
             ``'global'``, ``'local'``, ``'global_se'``, ``'pool'``, ``'conv'``, see
             :mod:`mmtemporal.models.layers.tam_ablations`.
-        block_style: Place of the module in a block, 'a' to 'd' (the paper's
+        block_style: Insertion point of the module in a block, 'a' to 'd' (the paper's
             Figure 3; the release has 'b', after the first convolution).
         resize_segments: Whether the checkpoint of a TANet for another number of
             frames is resized, see :mod:`mmtemporal.checkpoints.segments`, instead of

@@ -77,7 +77,7 @@ class TDN(TemporalResNet):
             :class:`~mmtemporal.models.layers.LongTermTDM`: ``reduction``,
             ``num_scales``.
         **kwargs: See :class:`TemporalResNet`. From ``pretrained`` the stem and
-            the copies of stages for the differences start too; the stem is
+            the copies of stages for the differences are initialised too; the stem is
             averaged over colours.
 
     Shape:

@@ -35,7 +35,7 @@ _STAGES = 4
 
 
 class ChannelNorm(nn.LayerNorm):
-    """A layer norm over the channels of maps (n, c, ...), which keeps their layout."""
+    """A layer norm over the channels of features (n, c, ...), keeping their layout."""
 
     def forward(self, x: Tensor) -> Tensor:
         y = super().forward(x.movedim(1, -1)).movedim(-1, 1)
@@ -184,11 +184,12 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
     def _check_input(self, x: Tensor, is_clip: bool) -> None:
         check = check_clips if is_clip else check_frames
         check(x, self.in_channels, self.num_segments)
-        least = 2 ** (self.num_stages + 1)
-        if min(x.shape[-2:]) < least:
+        minimum = 2 ** (self.num_stages + 1)
+        if min(x.shape[-2:]) < minimum:
             raise ValueError(
                 f'got frames of {x.size(-2)} x {x.size(-1)} pixels, the network needs '
-                f'{least} x {least}; set a larger scale in Resize or size in the crop'
+                f'{minimum} x {minimum}; set a larger scale in Resize or size in the '
+                'crop'
             )
 
     def _output(self, x: Tensor, is_last: bool, is_clip: bool) -> Tensor:

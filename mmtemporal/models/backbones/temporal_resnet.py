@@ -64,7 +64,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
 
     Shape:
         - input: (n * t, 3, h, w), the frames of a clip being consecutive rows
-        - output: (n * t, c, h / 32, w / 32), or a tuple with one such map for
+        - output: (n * t, c, h / 32, w / 32), or a tuple with such a feature map for
           each of several ``out_indices``
 
     Raises:

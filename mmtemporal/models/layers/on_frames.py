@@ -9,9 +9,9 @@ from .temporal_layer import TemporalLayer
 
 
 class OnFrames(TemporalLayer, nn.Sequential):
-    """Layers in sequence, on features that need not be maps of single frames.
+    """Layers in sequence, on features that need not be feature maps of frames.
 
-    The layers see maps of frames, (n * t, c, h, w), and their outputs have the
+    The layers see feature maps of frames, (n * t, c, h, w), and their outputs have the
     layout of the input again. Tokens become feature maps that are one pixel high.
 
     Args:

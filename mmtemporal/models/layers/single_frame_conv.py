@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class SingleFrameConv3d(nn.Conv3d):
-    """What is left of a temporal convolution when a layer takes over the mixing.
+    """What remains of a temporal convolution when a layer mixes the frames instead.
 
     Its kernel is the old one summed over time, which on a still clip gives the same
     response, and a kernel inflated from 2-D gives back that kernel. Checkpoints

@@ -35,7 +35,7 @@ class TAdaConv2d(TemporalLayer, nn.Conv2d):
 
     which is exact, and costs one ordinary convolution of all frames. A new
     layer has :math:`\alpha = \beta = 1`: it is the plain convolution, so it can
-    take over the weights of one.
+    load the weights of one.
 
     It is called like ``nn.Conv2d``, whose ``weight`` and ``bias`` it has, and
     takes the place of one in any network that sees whole clips::
@@ -52,7 +52,7 @@ class TAdaConv2d(TemporalLayer, nn.Conv2d):
         out_channels: Number of channels of the output.
         kernel_size: Size of the kernel in space.
         stride: Stride in space.
-        padding: Zeros around the maps, or 'same' or 'valid'.
+        padding: Zeros around the feature maps, or 'same' or 'valid'.
         dilation: Spacing of the kernel.
         groups: Number of groups of channels.
         bias: Whether there is a bias.

@@ -20,8 +20,8 @@ def frame_differences(windows: Tensor) -> Tensor:
 
     Short-term TDM feeds it to its own network. The frames are averaged over
     2 x 2 pixels before the difference is taken: both are linear, and so only
-    small maps are subtracted. The last row and column of odd sizes are left
-    out.
+    small images are subtracted. The last row and column of odd sizes are
+    dropped.
 
     Shape:
         - windows: (n, k, c, h, w), k frames around each segment's centre
@@ -96,8 +96,8 @@ class LongTermTDM(TemporalLayer, nn.Module):
         - output: (n * t, c, h, w), same dtype, device and memory format
 
     Raises:
-        ValueError: An argument does not fit, the maps are too small, or the
-            number of frames is no multiple of ``num_segments``.
+        ValueError: An argument does not fit, the feature maps are too small, or
+            the number of frames is no multiple of ``num_segments``.
     """
 
     insertion_rules = (
@@ -152,8 +152,8 @@ class LongTermTDM(TemporalLayer, nn.Module):
             )
         both = self._multi_scale(self._differences(x))
         forward, backward = _norm_in_turn(self.expand_bn, self.expand(both))
-        # In place wherever autograd keeps nothing: the maps are as large as x. A graph
-        # would scatter what is written into halves of a map.
+        # In place wherever autograd keeps nothing: the gates are as large as x. A graph
+        # would scatter what is written into halves of a tensor.
         sigmoid = torch.sigmoid if is_traced() else torch.sigmoid_
         gate = (sigmoid(forward) + sigmoid(backward)).mul_(0.5).add_(0.5)
         if self.recorder is not None:

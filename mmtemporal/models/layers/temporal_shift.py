@@ -24,7 +24,7 @@ class TemporalShift(MixingLayer):
         in_channels: Number of channels.
         num_segments: Number T of frames of a clip.
         shift_div: At the start ``in_channels // shift_div`` channels move each way.
-        learnt: Whether the weights are learnt. Otherwise this is TSM's shift.
+        learnable: Whether the weights are learnable. Otherwise this is TSM's shift.
 
     Shape:
         - input: (n * t, c, h, w), the frames of a clip being consecutive rows
@@ -42,7 +42,7 @@ class TemporalShift(MixingLayer):
         in_channels: int,
         num_segments: int,
         shift_div: int = 8,
-        learnt: bool = True,
+        learnable: bool = True,
     ) -> None:
         super().__init__(num_segments)
         check_integer('shift_div', shift_div)
@@ -57,7 +57,7 @@ class TemporalShift(MixingLayer):
             self.conv.weight[:fold, 0, 2] = 1
             self.conv.weight[fold : 2 * fold, 0, 0] = 1
             self.conv.weight[2 * fold :, 0, 1] = 1
-        self.conv.requires_grad_(learnt)
+        self.conv.requires_grad_(learnable)
 
     def mixing_weights(self, x: Tensor) -> Tensor:
         # (c, 1, k) -> (n=1, k, t=1, c)

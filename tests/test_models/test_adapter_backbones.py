@@ -6,7 +6,7 @@ from functools import lru_cache
 import pytest
 import torch
 from adapted_networks import HOSTS, TSM, scores
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.optim import build_optim_wrapper
@@ -156,7 +156,7 @@ def test_a_stock_training_iteration_reaches_every_parameter(host):
         wrapper = build_optim_wrapper(model, dict(optimizer=dict(type='SGD', lr=1.0)))
     losses = model.train_step(batch, wrapper)
     assert losses['loss'].isfinite()
-    unused = tuple(f'backbone.host.{name}.' for name in host.unused)
+    unused = tuple(f'backbone.backbone.{name}.' for name in host.unused)
     assert bool(frozen) == bool(unused)
     assert all(name.startswith(unused) for name in frozen)
     missed = before.keys() - reached
@@ -166,15 +166,15 @@ def test_a_stock_training_iteration_reaches_every_parameter(host):
     assert all(name.endswith(biases) for name in missed), missed
     now = dict(model.named_parameters())
     moved = [name for name, value in before.items() if not now[name].equal(value)]
-    assert any(name.startswith('backbone.host.') for name in moved)
+    assert any(name.startswith('backbone.backbone.') for name in moved)
 
 
 def test_weights_of_the_host_load_under_its_own_names(host, tmp_path):
     file = str(tmp_path / 'x.pth')
     stock, model = build(host, 'bare'), build(host)
     for source, target, rename in (
-        (stock, model, lambda name: name.replace('backbone.', 'backbone.host.', 1)),
-        (stock.backbone, model.backbone, 'host.{}'.format),
+        (stock, model, lambda name: name.replace('backbone.', 'backbone.backbone.', 1)),
+        (stock.backbone, model.backbone, 'backbone.{}'.format),
     ):
         state = source.state_dict()
         save_checkpoint(dict(state_dict=state), file)

@@ -1,4 +1,4 @@
-# 3-D ResNet-50s that keep the number of frames, to be the backbone of TemporalAdapter.
+# 3-D ResNet-50s that keep the number of frames, for TemporalAdapter to wrap.
 slowonly_r50 = dict(
     type='ResNet3dSlowOnly',
     depth=50,

@@ -18,7 +18,7 @@ from types import ModuleType
 import pytest
 import torch
 
-FOLDER = Path(sys.prefix, 'mmtemporal-hosts')
+FOLDER = Path(sys.prefix, 'mmtemporal-wrapped-backbones')
 BOXES = '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
 
 

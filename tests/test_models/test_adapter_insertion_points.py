@@ -3,7 +3,7 @@
 import pytest
 import torch
 from adapters import MOBILENET, RESNET, RESNET50, TDN, T, adapter, build
-from host_libraries import import_or_skip
+from backbone_libraries import import_or_skip
 from mmengine.logging import MMLogger
 
 
@@ -115,14 +115,14 @@ def test_places(host, kind, where, names):
         import_or_skip('mmpretrain.models' if library == 'mmpretrain' else library)
     with torch.device('meta'):
         model = adapter(host, kind, where=where)
-    assert [*model.temporal_layers()] == [f'host.{name}.temporal' for name in names]
+    assert [*model.temporal_layers()] == [f'backbone.{name}.temporal' for name in names]
 
 
 def test_a_layer_is_called_before_or_after_a_module():
     x = torch.randn(T, 64, 8, 8)
     for position in ('before', 'after'):
         model = adapter(where=r'layer1\.0\.conv1', position=position)
-        mixed = model.host.layer1[0].conv1
+        mixed = model.backbone.layer1[0].conv1
         stock = build(RESNET).layer1[0].conv1
         stock.load_state_dict(mixed.state_dict(), strict=False)
         if position == 'before':
@@ -166,11 +166,13 @@ def test_what_went_where_is_logged(caplog):
     adapter(temporal=TDN, where=r'layer\d\.0\.conv2', position='after')
     adapter(temporal='TAdaConv2d', where=[r'layer1\.0\.conv1'])
     logger.removeHandler(caplog.handler)
-    assert [message for message in caplog.messages if ' places of ' in message] == [
-        'LongTermTDM and TemporalShift in 2 places of ResNet:\n'
+    assert [
+        message for message in caplog.messages if ' insertion points of ' in message
+    ] == [
+        'LongTermTDM and TemporalShift at 2 insertion points of ResNet:\n'
         '    after layer1.0.conv2 (64 channels, 4 frames)\n'
         '    after layer2.0.conv2 (128 channels, 4 frames)',
-        'TAdaConv2d in 1 places of ResNet:\n'
+        'TAdaConv2d at 1 insertion points of ResNet:\n'
         '    layer1.0.conv1.conv (64 to 64 channels)',
     ]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 from parity import named_tensor
-from reference.networks import literal
+from reference.networks import naive
 
 from mmtemporal.models.layers import TAM, LongTermTDM, TAdaConv2d, TemporalInterlace
 
@@ -78,7 +78,7 @@ def run(model, x):
 def test_equals_the_papers_formulation(name, options):
     model = build(name, **options)
     x = make_input(model)
-    direct = run(literal(model), x)
+    direct = run(naive(model), x)
     ours = run(model, x)
     assert ours.keys() == direct.keys()
     for key, value in ours.items():
@@ -96,7 +96,7 @@ def test_equals_the_papers_formulation(name, options):
 @parametrise(*SMALL)
 def test_nothing_of_ours_is_left(name, options, monkeypatch):
     model = build(name, **options).eval()
-    direct = literal(model)
+    direct = naive(model)
     x = make_input(model)
 
     def forbidden(*args, **kwargs):
@@ -134,12 +134,12 @@ def test_options_of_layers(layer):
     for key, value in layer.state_dict().items():
         value.copy_(named_tensor(key, value.shape, 0))
     x = torch.randn(2 * layer.num_segments, 8, 5, 4, dtype=torch.float64)
-    torch.testing.assert_close(literal(layer)(x), layer(x), rtol=0, atol=1e-12)
+    torch.testing.assert_close(naive(layer)(x), layer(x), rtol=0, atol=1e-12)
 
 
 def test_the_copy_shares_nothing():
     model = build('TANet', depth=18, num_segments=4)
-    direct = literal(model)
+    direct = naive(model)
     ours, theirs = model.state_dict(), direct.state_dict()
     assert list(ours) == list(theirs)
     for key, value in ours.items():
@@ -158,4 +158,4 @@ def test_the_copy_shares_nothing():
 def test_other_networks_are_refused(name, options, message):
     model = build(name, depth=18, num_segments=4, **options)
     with pytest.raises(ValueError, match=message):
-        literal(model)
+        naive(model)

@@ -1,0 +1,1 @@
+"""Runs on the motion clips: followed on a screen, summed up, shown on a page."""
