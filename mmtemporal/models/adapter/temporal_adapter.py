@@ -8,6 +8,7 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from typing_extensions import Self
 
 from mmtemporal.checkpoints.load import prepare_checkpoint
 from mmtemporal.checkpoints.report import summarise
@@ -228,7 +229,7 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
             return x.transpose(1, 2).unsqueeze(3)
         return x[..., None, None] if x.dim() == 2 else x
 
-    def train(self, mode: bool = True) -> 'TemporalAdapter':
+    def train(self, mode: bool = True) -> Self:
         super().train(mode)
         # Norms that the backbone stops because they are ImageNet's.
         for layer in self.temporal_layers().values():

@@ -10,6 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
+from typing_extensions import Self
 
 from mmtemporal.checkpoints.convnext_names import ImageConvNeXt
 from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
@@ -217,7 +218,7 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
 
     # ------------------------------------------------------------- freezing
 
-    def train(self, mode: bool = True) -> 'TemporalConvNeXt':
+    def train(self, mode: bool = True) -> Self:
         super().train(mode)
         self._freeze()
         return self

@@ -7,6 +7,7 @@ from mmaction.models.backbones.resnet import ResNet
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from typing_extensions import Self
 
 from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
 from mmtemporal.checkpoints.resnet_names import ImageResNet, torchvision_name
@@ -139,7 +140,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
 
     # ------------------------------------------------------------- freezing
 
-    def train(self, mode: bool = True) -> 'TemporalResNet':
+    def train(self, mode: bool = True) -> Self:
         BaseModule.train(self, mode)
         self._freeze()
         return self
