@@ -25,7 +25,11 @@ def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
-networks = pytest.mark.parametrize('kind', RESNETS)
+# The others are as one of these.
+QUICK = ('TANet', 'TDN')
+networks = pytest.mark.parametrize(
+    'kind', [kind if kind in QUICK else slow(kind) for kind in RESNETS]
+)
 
 
 def build(backbone, head='TSNHead', num_classes=5):
@@ -43,7 +47,7 @@ def target(kind, num_classes=5, **changes):
 
 
 def save(model, file, backbone=False):
-    """Writes what a training with mmengine writes, and returns the tensors."""
+    """Write what a training with mmengine writes, and return the tensors."""
     with torch.no_grad():
         for tensor in model.state_dict().values():
             if tensor.is_floating_point():
@@ -64,12 +68,12 @@ def save(model, file, backbone=False):
 
 
 def plain(name):
-    """Returns the name of a tensor without the wrappers of TSM, TANet and TIN."""
+    """Return the name of a tensor without the wrappers of TSM, TANet and TIN."""
     return re.sub(r'\.(net2?|block)(?=\.)', '', name)
 
 
 def assert_loaded(backbone, tensors, before=None):
-    """Asserts that the ResNet is that of the file, and the rest as it was."""
+    """Assert that the ResNet is that of the file, and the rest as it was."""
     theirs = {plain(name): tensor for name, tensor in tensors.items()}
     loaded = set()
     for name, tensor in backbone.state_dict().items():

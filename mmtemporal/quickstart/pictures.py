@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,7 +57,8 @@ def save(draw: Callable[[], Figure], path: Path) -> Path:
 
 def _png(draw: Callable[[], Figure], ink: str, clear: bool) -> bytes:
     buffer = io.BytesIO()
-    with style(), rc_context(dict.fromkeys(TEXT, ink)):
+    colours: Any = dict.fromkeys(TEXT, ink)
+    with style(), rc_context(colours):
         draw().savefig(buffer, format='png', dpi=DPI, transparent=clear)
     return buffer.getvalue()
 
@@ -128,7 +130,7 @@ def _write(path: Path, frames: list[np.ndarray]) -> None:
     writer = cv2.VideoWriter(
         str(path),
         cv2.CAP_FFMPEG,
-        cv2.VideoWriter_fourcc(*CODEC),
+        cv2.VideoWriter.fourcc(*CODEC),
         FRAMES_PER_SECOND,
         (width, height),
     )

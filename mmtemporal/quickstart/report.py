@@ -4,10 +4,12 @@ import platform
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import cast
 
 import mmaction
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 
 from mmtemporal.checkpoints.fit import load_trained
 from mmtemporal.datasets import CLASS_NAMES, MIRRORED_LABELS
@@ -171,7 +173,11 @@ def _figure(method: str, name: str, clips: list[Clip]) -> str:
     """Return a figure and its caption, or nothing where it does not fit."""
     if FIGURES[name](clips, None) is None:
         return ''
-    image = picture(lambda: FIGURES[name](clips, None), f'{name} of {method}')
+
+    def draw() -> Figure:
+        return cast(Figure, FIGURES[name](clips, None))
+
+    image = picture(draw, f'{name} of {method}')
     caption = f'<p>{CAPTIONS[name]}</p>' if CAPTIONS[name] else ''
     return f'{caption}<div class="scroll">{image}</div>'
 

@@ -18,6 +18,7 @@ def tools(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
 
 
+@pytest.mark.slow
 def test_compares_all_implementations(tmp_path):
     out = tmp_path / 'speed.csv'
     arguments = '--depth 18 --size 36 --frames 4 --repeats 1 --settings plain fused'

@@ -36,7 +36,7 @@ def build(name, **options):
 
 
 def as_released(name, state_dict):
-    """Gives the tensors of a small recognizer the names of the authors."""
+    """Give the tensors of a small recognizer the names of the authors."""
     if name == 'tanet_r50':
         rules = [
             (r'^backbone\.', 'base_model.'),

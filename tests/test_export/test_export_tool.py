@@ -84,7 +84,7 @@ def video(data_root):
 
 @pytest.fixture(scope='module')
 def make_model(data_root, tmp_path_factory):
-    """Writes a config and a checkpoint of a network whose scores are not all zero."""
+    """Write a config and a checkpoint of a network whose scores are not all zero."""
 
     def make(name):
         folder = tmp_path_factory.mktemp(name)

@@ -51,7 +51,7 @@ FORMS = {
     ),
 }
 # The rest runs in the long suite.
-QUICK = ('list', 'class', 'scope', 'last of three')
+QUICK = ('list', 'last of three')
 forms = pytest.mark.parametrize(
     'form',
     [

@@ -21,9 +21,16 @@ from mmtemporal.models.layers import (
 )
 from mmtemporal.models.layers.temporal_interlace import OffsetNet
 
+# Of frames and of clips, of convolutions and of tokens, and of each library.
+QUICK = (
+    *('ResNet', 'MobileNetV2', 'ResNet3dSlowOnly', 'X3D', 'SwinTransformer3D'),
+    *('timm.convnext_atto', 'timm.vit_tiny_patch16_224', 'timm.resnet10t'),
+    *('torchvision.shufflenet_v2_x0_5', 'mmpretrain.ResNet', 'mmpretrain.MobileOne'),
+)
+
 
 def mark(host):
-    slow = host.name in ('timm.inception_v3', 'torchvision.resnext50_32x4d')
+    slow = host.name not in QUICK
     return pytest.param(host, marks=[pytest.mark.slow] if slow else [])
 
 
@@ -72,7 +79,7 @@ def _build(name, kind):
 
 
 def build(host, kind='own'):
-    """Builds a recognizer around the host, 'bare' or with temporal layers in it."""
+    """Build a recognizer around the host, 'bare' or with temporal layers in it."""
     model = deepcopy(_build(host.name, kind))
     with torch.no_grad():
         for module in model.modules():
@@ -89,7 +96,7 @@ def build(host, kind='own'):
 
 
 def build_trained(host):
-    """Builds a stock recognizer whose batch norms have statistics."""
+    """Build a stock recognizer whose batch norms have statistics."""
     model = build(host, 'bare').double()
     for module in model.modules():
         if isinstance(module, _BatchNorm):
@@ -100,7 +107,7 @@ def build_trained(host):
 
 
 def clips(host):
-    """Returns two clips as the recognizer takes them."""
+    """Return two clips as the recognizer takes them."""
     x = torch.randn(2, host.t, 3, host.size, host.size, dtype=torch.float64)
     return x.transpose(1, 2).unsqueeze(1) if host.is_3d else x
 

@@ -16,7 +16,7 @@ def resnet(request):
 
 
 def torchvision_state_dict(backbone):
-    """Returns a ResNet in torchvision's layout that fits the backbone."""
+    """Return a ResNet in torchvision's layout that fits the backbone."""
     state = {'fc.weight': torch.rand(10, 512), 'fc.bias': torch.rand(10)}
     for key, value in backbone.state_dict().items():
         name = backbone.image_name(key)

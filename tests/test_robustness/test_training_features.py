@@ -15,7 +15,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 T = 4
 
 
-@pytest.fixture(params=BACKBONES)
+# One of each kind; the others are as one of these.
+QUICK = ('TDN', 'TAdaConvNeXtV2', 'TemporalAdapter')
+
+
+@pytest.fixture(
+    params=[
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in BACKBONES
+    ]
+)
 def name(request):
     return request.param
 
@@ -25,7 +34,7 @@ def small(name, dtype=torch.float64):
 
 
 def update(model, wrapper, x, labels):
-    """Gives the wrapper the loss of a batch, as ``train_step`` does."""
+    """Give the wrapper the loss of a batch, as ``train_step`` does."""
     samples = [ActionDataSample().set_gt_label(label) for label in labels]
     with wrapper.optim_context(model):
         loss, _ = model.parse_losses(model(x, samples, mode='loss'))

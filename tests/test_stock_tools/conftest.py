@@ -49,7 +49,7 @@ def work_dir(tmp_path):
 
 @pytest.fixture
 def write_config(tmp_path, data_root):
-    """Writes a small config with changes; returns its path."""
+    """Write a small config with changes; return its path."""
 
     def write(name, changes=None):
         cfg = small_config(name, data_root)

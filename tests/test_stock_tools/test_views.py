@@ -11,14 +11,20 @@ WIDE = dict(type='Resize', scale=(SIZE + 8, SIZE), keep_ratio=False)
 THREE_CROPS = dict(type='ThreeCrop', crop_size=SIZE)
 
 
-@pytest.fixture(scope='module', params=FRAME_METHODS)
+@pytest.fixture(
+    scope='module',
+    params=[
+        name if name == 'TIN' else pytest.param(name, marks=pytest.mark.slow)
+        for name in FRAME_METHODS
+    ],
+)
 def name(request):
     return request.param
 
 
 @pytest.fixture(scope='module')
 def build(name, data_root):
-    """Builds the recognizer, always with the same weights."""
+    """Build the recognizer, always with the same weights."""
 
     def build(average_clips='prob', **test_cfg):
         cfg = small_config(name, data_root)
@@ -45,7 +51,7 @@ def dense_frames(positions):
 
 
 def load_views(clip, sampling, *spatial):
-    """Runs a test pipeline of stock transforms on a file."""
+    """Run a test pipeline of stock transforms on a file."""
     pipeline = [
         dict(type='DecordInit'),
         sampling,
@@ -66,7 +72,7 @@ def predict(model, data):
 
 
 def score_each_clip(model, data):
-    """Returns the scores before the softmax of every T frames by themselves."""
+    """Return the scores before the softmax of every T frames by themselves."""
     frames = model.data_preprocessor(data)['inputs'][0]
     with torch.no_grad():
         scores = [model(clip[None], stage='head') for clip in frames.split(T)]
