@@ -40,9 +40,7 @@ def change_frames(cfg: Config, frames: int) -> dict:
     old: Any = backbone.get('num_segments') or next(iter(found.values()), None)
     # Also that of a head or a convolution of its own; 1 is that of features whose
     # frames were averaged before.
-    changes: dict[str, Any] = {
-        key: frames for key, value in found.items() if value == old
-    }
+    changes: dict[str, Any] = {k: frames for k, value in found.items() if value == old}
     head = cfg.model.cls_head
     if old and 'num_segments' not in head and _default(head, 'num_segments') == old:
         changes['model.cls_head.num_segments'] = frames
