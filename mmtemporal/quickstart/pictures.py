@@ -86,12 +86,10 @@ def plot_loss(axis: Axes, curves: Curves) -> None:
 
 
 def plot_top1(axis: Axes, curves: Curves) -> None:
-    """Plot the top-1 of the validation."""
+    """Plot the top-1 of the validation, in the colours of the losses."""
     for colour, (name, (_, accuracies)) in zip(COLOURS, curves.items()):
         axis.plot(*zip(*accuracies), 'o-', color=colour, label=name)
     axis.set(title='top-1 of validation', ylim=(0, 1.03))
-    # Between networks that see the order of frames and those that do not.
-    axis.legend(loc='center right')
     axis.yaxis.set_major_formatter('{x:.0%}')
     axis.axhline(0.5, color=GREY, linestyle=':', linewidth=1)
     axis.annotate(
