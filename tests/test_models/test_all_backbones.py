@@ -3,6 +3,8 @@
 import pytest
 import torch
 from mmaction.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from mmengine import Config
+from parity import CONFIGS
 from small_backbones import (
     BACKBONES,
     CASES,
@@ -50,9 +52,11 @@ def test_shapes_and_attributes(name):
 
 @pytest.mark.parametrize('depth', [18, 34, 50, 101, 152])
 def test_all_depths_build(resnet, depth):
+    case = CASES[resnet]
+    cfg = Config.fromfile(CONFIGS / f'_base_/models/{case.config}.py').model.backbone
+    cfg.update({**case.small, 'depth': depth, 'num_segments': T})
     with torch.device('meta'):  # without weights, and nothing is computed
-        model = build(resnet, depth=depth, head=False)
-        out = model.backbone.eval()(frames(resnet, n=1, size=40))
+        out = MODELS.build(cfg).eval()(frames(resnet, n=1, size=40))
     assert out.shape == (T, 2048 if depth >= 50 else 512, 2, 2)
 
 
