@@ -74,6 +74,7 @@ def test_files(wheel):
     assert {'train.py', 'test.py'} < set(SHIPPED)
     assert 'mmtemporal/.mim/model-index.yml' in names
     assert 'mmtemporal/compat/imports.py' in names
+    assert 'mmtemporal/py.typed' in names
     assert 'mmtemporal/quickstart/page.html' in names
     assert not [name for name in names if '__pycache__' in name]
     assert {name.split('/')[0] for name in names} == {
@@ -121,13 +122,7 @@ def run_tool(packages, tool, *arguments, **options):
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    'tool',
-    [
-        tool if tool == 'train.py' else pytest.param(tool, marks=pytest.mark.slow)
-        for tool in SHIPPED
-    ],
-)
+@pytest.mark.parametrize('tool', SHIPPED)
 def test_tools_of_a_wheel_answer(packages, tmp_path, tool):
     assert f'usage: {tool}' in run_tool(packages, tool, '--help', cwd=tmp_path)
 
