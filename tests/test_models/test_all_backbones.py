@@ -5,9 +5,11 @@ import torch
 from mmaction.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine import Config
 from parity import CONFIGS
+from selection import slow_but
 from small_backbones import (
     BACKBONES,
     CASES,
+    PARAMS,
     REGISTERED,
     RESNETS,
     T,
@@ -24,7 +26,7 @@ from mmtemporal.networks import NETWORKS
 from mmtemporal.registry import MODELS
 
 
-@pytest.fixture(params=BACKBONES)
+@pytest.fixture(params=PARAMS)
 def name(request):
     return request.param
 
@@ -151,7 +153,9 @@ def test_state_dict_round_trip(name):
 
 
 # MMAction2's networks move their batch norms once more when they recompute.
-@pytest.mark.parametrize('name', [n for n in BACKBONES if not CASES[n].wrapped])
+@pytest.mark.parametrize(
+    'name', slow_but(NETWORKS, [n for n in BACKBONES if not CASES[n].wrapped])
+)
 def test_recomputed_activations_change_nothing(name):
     kept, recomputed = build(name).double(), build(name, with_cp=True).double()
     recomputed.load_state_dict(kept.state_dict(), strict=True)
