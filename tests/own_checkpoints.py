@@ -9,6 +9,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.registry import DefaultScope
 from network_names import RESNETS, head_of
+from selection import slow_but
 
 TOOL = Path(__file__).parents[1] / 'tools' / 'convert_checkpoint.py'
 main = runpy.run_path(str(TOOL))['main']
@@ -27,9 +28,7 @@ def slow(*values):
 
 # The others are as one of these.
 QUICK = ('TANet', 'TDN')
-networks = pytest.mark.parametrize(
-    'kind', [kind if kind in QUICK else slow(kind) for kind in RESNETS]
-)
+networks = pytest.mark.parametrize('kind', slow_but(QUICK, RESNETS))
 
 
 def build(backbone, head='TSNHead', num_classes=5):

@@ -9,6 +9,7 @@ from inspect import isclass
 import torch
 import torch.nn.functional as F
 from parity import CONFIGS, build_recognizer
+from selection import slow_but
 from torch import nn
 
 from mmtemporal.models.backbones import TemporalResNet
@@ -37,6 +38,8 @@ CASES = {
     ),
 }
 BACKBONES = sorted(CASES)
+# The quick tests have those of the package.
+PARAMS = slow_but(NETWORKS, BACKBONES)
 REGISTERED = {
     name: value
     for name, value in MODELS.module_dict.items()

@@ -141,11 +141,14 @@ def test_gates_are_drawn_and_logged(data_root):
     'backbone',
     [
         dict(MOTION, type='mmtemporal.MotionResNet', temporal_stages=(3,)),
-        dict(
-            ADAPTER,
-            backbone=dict(MOBILENET, widen_factor=0.25),
-            temporal=dict(type='MotionExcitation'),
-            where='.*layer5.*conv.1',
+        pytest.param(
+            dict(
+                ADAPTER,
+                backbone=dict(MOBILENET, widen_factor=0.25),
+                temporal=dict(type='MotionExcitation'),
+                where='.*layer5.*conv.1',
+            ),
+            marks=pytest.mark.slow,
         ),
     ],
     ids=['MotionResNet', 'TemporalAdapter'],

@@ -52,6 +52,7 @@ def test_compares_all_implementations(tmp_path):
     assert out.with_suffix('.png').stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_an_unknown_setting_is_named():
     command = [sys.executable, BENCHMARKS / 'networks.py', '--settings', 'plain+fast']
     done = subprocess.run(command, capture_output=True, text=True)

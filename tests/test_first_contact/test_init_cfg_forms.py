@@ -6,6 +6,7 @@ from mmaction.registry import MODELS
 from mmengine import Config
 from mmengine.model import PretrainedInit
 from mmengine.registry import DefaultScope
+from selection import slow_but
 
 from mmtemporal.models.heads import TAdaHead, TAMHead
 from mmtemporal.models.layers import AttentionRouting, ConvRouting, TAdaConv2d
@@ -52,13 +53,7 @@ FORMS = {
 }
 # The rest runs in the long suite.
 QUICK = ('list', 'last of three')
-forms = pytest.mark.parametrize(
-    'form',
-    [
-        form if form in QUICK else pytest.param(form, marks=pytest.mark.slow)
-        for form in FORMS
-    ],
-)
+forms = pytest.mark.parametrize('form', slow_but(QUICK, FORMS))
 
 
 def build(cfg):

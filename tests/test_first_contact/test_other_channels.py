@@ -8,6 +8,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
 from network_names import RESNETS
 from own_checkpoints import QUICK
+from selection import slow_but
 
 CONVNEXT = dict(depths=(1, 1, 1, 1), channels=(16, 32, 64, 128))
 CONVNEXTS = {
@@ -15,13 +16,7 @@ CONVNEXTS = {
     'TAdaConvNeXtV2': dict(CONVNEXT, head_dim=8),
 }
 channels = pytest.mark.parametrize('channels', [1, 10])
-resnets = pytest.mark.parametrize(
-    'kind',
-    [
-        kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow)
-        for kind in RESNETS
-    ],
-)
+resnets = pytest.mark.parametrize('kind', slow_but(QUICK, RESNETS))
 
 
 def backbone(kind, **changes):

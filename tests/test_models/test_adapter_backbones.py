@@ -12,6 +12,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint, save_checkpoint
+from selection import slow_but
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -27,15 +28,11 @@ QUICK = (
     *('timm.convnext_atto', 'timm.vit_tiny_patch16_224', 'timm.resnet10t'),
     *('torchvision.shufflenet_v2_x0_5', 'mmpretrain.ResNet', 'mmpretrain.MobileOne'),
 )
-
-
-def mark(host):
-    slow = host.name not in QUICK
-    return pytest.param(host, marks=[pytest.mark.slow] if slow else [])
+QUICK_HOSTS = [host for host in HOSTS if host.name in QUICK]
 
 
 # One host after the other, so that few are kept at a time.
-@pytest.fixture(scope='module', params=map(mark, HOSTS), ids=str)
+@pytest.fixture(scope='module', params=slow_but(QUICK_HOSTS, HOSTS), ids=str)
 def host(request):
     library, _, name = request.param.name.rpartition('.')
     if library:

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from small_backbones import BACKBONES, RESNETS, build
+from small_backbones import PARAMS, RESNETS, build
 
 
-@pytest.fixture(params=BACKBONES)
+@pytest.fixture(params=PARAMS)
 def name(request):
     return request.param
 

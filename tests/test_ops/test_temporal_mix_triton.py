@@ -38,8 +38,8 @@ ops = torch.ops.mmtemporal
 @pytest.mark.parametrize(
     'tests',
     [
-        'test_sizes_and_layouts',
-        pytest.param('not test_sizes_and_layouts', marks=pytest.mark.slow),
+        'test_expanded_weights',
+        pytest.param('not test_expanded_weights', marks=pytest.mark.slow),
     ],
 )
 def test_in_the_interpreter(tests):

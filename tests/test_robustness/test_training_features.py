@@ -9,6 +9,7 @@ from adapters import RESNET, adapter, frames
 from mmaction.structures import ActionDataSample
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from selection import slow_but
 from small_backbones import BACKBONES, build, clips, gradients, scores
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -19,12 +20,7 @@ T = 4
 QUICK = ('TDN', 'TAdaConvNeXtV2', 'TemporalAdapter')
 
 
-@pytest.fixture(
-    params=[
-        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-        for name in BACKBONES
-    ]
-)
+@pytest.fixture(params=slow_but(QUICK, BACKBONES))
 def name(request):
     return request.param
 
@@ -109,7 +105,7 @@ def test_mixed_precision_steps_are_close(name):
 
 # That every backbone compiles for inference is in test_backbone_inference.py.
 @pytest.mark.parametrize(
-    'name', [pytest.param('TDN', marks=pytest.mark.slow), 'TAdaConvNeXtV2']
+    'name', slow_but(['TAdaConvNeXtV2'], ['TDN', 'TAdaConvNeXtV2'])
 )
 def test_compiled_gradients(name):
     model, compiled = small(name, torch.float32), small(name, torch.float32)

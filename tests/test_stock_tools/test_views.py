@@ -5,19 +5,14 @@ import torch
 from mmaction.apis import init_recognizer
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
+from selection import slow_but
 from stock_config import FRAME_METHODS, SIZE, T, small_config
 
 WIDE = dict(type='Resize', scale=(SIZE + 8, SIZE), keep_ratio=False)
 THREE_CROPS = dict(type='ThreeCrop', crop_size=SIZE)
 
 
-@pytest.fixture(
-    scope='module',
-    params=[
-        name if name == 'TIN' else pytest.param(name, marks=pytest.mark.slow)
-        for name in FRAME_METHODS
-    ],
-)
+@pytest.fixture(scope='module', params=slow_but(['TIN'], FRAME_METHODS))
 def name(request):
     return request.param
 

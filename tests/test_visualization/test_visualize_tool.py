@@ -13,6 +13,7 @@ from mmaction.registry import MODELS
 from mmengine import Config
 from mmengine.registry import DefaultScope
 from parity import CONFIGS
+from selection import slow_but
 from stock_config import METHODS
 
 from mmtemporal.visualization.clip import _rows_of_a_view
@@ -58,13 +59,7 @@ def refuse(match, network, out, *videos, options=()):
     assert after == before
 
 
-@pytest.mark.parametrize(
-    'name',
-    [
-        name if name in ('TANet', 'TDN') else pytest.param(name, marks=pytest.mark.slow)
-        for name in METHODS
-    ],
-)
+@pytest.mark.parametrize('name', slow_but(['TANet', 'TDN'], METHODS))
 def test_all_figures_of_a_family(name, networks, videos, tmp_path, capsys):
     network, out = networks(name), tmp_path / 'new' / 'folder'
     visualize(network, out, *videos[:2], options=CAM_LAYERS.get(name, ()))
