@@ -28,7 +28,7 @@ from mmtemporal.visualization.style import (
 def load(work_dir, method):
     """Return the network that the quick start trained last."""
     folder = work_dir / method
-    (checkpoint,) = folder.glob('best_*.pth')
+    (checkpoint,) = folder.glob('epoch_*.pth')
     config = str(folder / f'{method}.py')
     return init_recognizer(config, str(checkpoint), device='cpu')
 

@@ -38,7 +38,7 @@ def make_run(folder, method, data, num_clips, skill=3.0):
     cfg = make_settings(RECIPES[method], data, EPOCHS)
     prepare(run, cfg)
     weights = dict(state_dict=MODELS.build(cfg.model).state_dict())
-    for name in (f'epoch_{EPOCHS}.pth', f'best_acc_top1_epoch_{EPOCHS}.pth'):
+    for name in (f'epoch_{EPOCHS}.pth',):
         torch.save(weights, run.folder / name)
 
     logits = np.random.default_rng(0).normal(size=(num_clips, len(MIRRORED_LABELS)))

@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from test_quickstart_report import check_pictures_and_videos
 
-from mmtemporal.datasets import make_motion_clips
+from mmtemporal.datasets import CLASS_NAMES, make_motion_clips
 
 TOOL = Path(__file__).parents[1] / 'tools' / 'quickstart.py'
 
@@ -135,7 +136,15 @@ def logged(folder, *options):
 def run_what_is_printed(output, folder):
     """Run the commands as they stand, where no environment is active."""
     commands = re.findall(r'^  (/.*)$', output, re.MULTILINE)
-    assert len(commands) == 3
+    assert len(commands) == 4
+    # It would serve its page until it is stopped.
+    (demo,) = [command for command in commands if 'demo.py' in command]
+    _, tool, *arguments = shlex.split(demo)
+    args = runpy.run_path(tool)['parse_args'](arguments)
+    files = (args.config, args.checkpoint, args.examples, args.label_map)
+    assert all((folder / file).exists() for file in files)
+    assert (folder / args.label_map).read_text().split('\n')[:-1] == [*CLASS_NAMES]
+    commands.remove(demo)
     for command in commands:
         done = subprocess.run(
             ['bash', '-c', command],

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from mmtemporal.datasets import make_motion_clips
+from mmtemporal.datasets import CLASS_NAMES, make_motion_clips
 from mmtemporal.networks import BASELINE_RECIPE, NETWORKS
 from mmtemporal.quickstart.results import HEADINGS, Run, cells
 from mmtemporal.quickstart.runs import make_settings, prepare, train_and_test
@@ -62,6 +62,13 @@ def parse_args() -> argparse.Namespace:
         help='print all that otherwise goes to quickstart.log in --work-dir',
     )
     args = parser.parse_args()
+    classes = len(CLASS_NAMES)
+    for name in ('train_clips', 'val_clips'):
+        number = getattr(args, name)
+        if number < classes or number % classes:
+            parser.error(
+                f'--{name.replace("_", "-")} {number}: expected a multiple of {classes}'
+            )
     if args.epochs is not None and args.epochs < 2:
         parser.error(f'--epochs {args.epochs}: the first one is the warm-up, give 2')
     expanded = (RESNETS if name == 'all' else [name] for name in args.methods)
@@ -79,9 +86,8 @@ def parse_args() -> argparse.Namespace:
 
 def make_clips(args: argparse.Namespace, screen: Screen) -> None:
     number = f'{args.train_clips + args.val_clips:,} clips in {args.data}'
-    if args.data.exists():
-        screen.title(f'reusing the {number}')
-    else:
+    exists = args.data.exists()
+    if not exists:
         screen.title(f'drawing {number}')
     workers = min(4, len(os.sched_getaffinity(0)))
     try:
@@ -89,8 +95,12 @@ def make_clips(args: argparse.Namespace, screen: Screen) -> None:
             make_motion_clips(
                 args.data, args.train_clips, args.val_clips, num_workers=workers
             )
-    except (ValueError, FileExistsError) as error:
-        raise SystemExit(f'error: {error}') from None
+    except FileExistsError as error:
+        # Nothing is overwritten from here.
+        reason = str(error).partition(', or pass overwrite')[0]
+        raise SystemExit(f'error: --data: {reason}') from None
+    if exists:
+        screen.title(f'reusing the {number}')
 
 
 def estimate(args: argparse.Namespace, epochs: dict) -> str:
@@ -98,7 +108,8 @@ def estimate(args: argparse.Namespace, epochs: dict) -> str:
     seconds = OVERHEAD * len(epochs) + args.train_clips * sum(
         SECONDS[method] * number for method, number in epochs.items()
     )
-    return f'about {ceil(seconds / 60)} minutes on 2 free cores'
+    minutes = ceil(seconds / 60)
+    return f'about {minutes} minute{"s" * (minutes > 1)} on 2 free cores'
 
 
 def short(path: Path) -> str:
@@ -111,6 +122,8 @@ def print_next(args: argparse.Namespace, run: Run) -> None:
     """Print commands that work as they stand, in any shell and after any options."""
     # Without an active environment there is no other python to rely on.
     python, tools = short(Path(sys.executable)), ROOT / 'tools'
+    classes = args.work_dir / 'classes.txt'
+    classes.write_text(''.join(f'{name}\n' for name in CLASS_NAMES))
     commands = {
         'compare with a network that cannot see order': (
             *(short(tools / 'quickstart.py'), '--methods', 'all', *args.options),
@@ -121,8 +134,12 @@ def print_next(args: argparse.Namespace, run: Run) -> None:
             *('--preview', 'clips.png'),
         ),
         'test the network again, with any of the stock tools': (
-            *('-m', 'mmtemporal.tools', 'test', run.config, run.best),
+            *('-m', 'mmtemporal.tools', 'test', run.config, run.last),
             *('--work-dir', run.folder),
+        ),
+        'show it videos in a browser, after pip install -r requirements/demo.txt': (
+            *(short(tools / 'demo.py'), run.config, run.last),
+            *('--examples', args.data / 'val', '--label-map', classes),
         ),
     }
     print(f'Checkpoints and logs are in {args.work_dir}. Next, in {Path.cwd()}:')
@@ -146,13 +163,15 @@ def main() -> None:
     args = parse_args()
     # A job that is cancelled leaves no training behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    screen = Screen(args.work_dir / 'quickstart.log', args.verbose)
+    log = args.work_dir / 'quickstart.log'
     try:
-        compare(args, screen)
+        compare(args, Screen(log, args.verbose))
+    except OSError as error:  # such as a folder that cannot be made
+        raise SystemExit(f'error: {error}') from None
     except KeyboardInterrupt:
         print(
-            '\nstopped; the same command goes on after the last whole epoch. Log: '
-            f'{screen.log}',
+            '\nstopped; the same command goes on after the last whole epoch. '
+            f'Log: {log}',
             file=sys.stderr,
         )
         raise SystemExit(130) from None

@@ -81,6 +81,7 @@ def plot_loss(axis: Axes, curves: Curves) -> None:
     """Plot the loss of the training."""
     for colour, (name, (losses, _)) in zip(COLOURS, curves.items()):
         axis.plot(*zip(*losses), color=colour, label=name)
+    axis.margins(y=0.15)
     axis.set(title='loss of training', ylim=(0, None))
     axis.legend(loc='upper right')
 

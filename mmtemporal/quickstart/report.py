@@ -143,22 +143,24 @@ def _clip(runs: list[Run], data: Path, index: int) -> str:
 def _bar(run: Run, index: int, name: str, mirrored: str) -> str:
     scores, label = run.scores[index], run.labels[index]
     right, reversed_ = scores[label], scores[MIRRORED_LABELS[label]]
+    recognised = CLASS_NAMES[int(np.argmax(scores))]
     text = (
         f'{run.method}: {name} {right:.0%}, {mirrored} {reversed_:.0%}, recognised as '
-        f'{CLASS_NAMES[int(np.argmax(scores))]}'
+        f'{recognised}'
     )
+    wrong = '' if recognised == name else f'<small>as {escape(recognised)}</small>'
     return (
         f'<div class="bar" role="img" aria-label="{escape(text)}" '
         f'title="{escape(text)}"><span>{escape(run.method)}</span><div>'
         f'<i class="right" style="width:{right:.1%}"></i>'
         f'<i class="reversed" style="width:{reversed_:.1%}"></i></div>'
-        f'<span>{right:.0%}</span></div>'
+        f'<span>{right:.0%}</span>{wrong}</div>'
     )
 
 
 def _mixing(run: Run, data: Path) -> str:
     """Return the figures of a clip and its reversal."""
-    model = load_trained(run.config, run.best)
+    model = load_trained(run.config, run.last)
     if next(temporal_layers(model), None) is None:
         figures = f'<p>{NO_LAYERS}</p>'
     else:

@@ -63,12 +63,6 @@ class Run:
         epochs = Config.fromfile(self.config).train_cfg.max_epochs
         return self.folder / f'epoch_{epochs}.pth'
 
-    @property
-    def best(self) -> Path:
-        """Checkpoint of the epoch with the best validation."""
-        (path,) = self.folder.glob('best_acc_top1_epoch_*.pth')
-        return path
-
     @cached_property
     def labels(self) -> np.ndarray:
         """The true label of each test clip."""

@@ -70,7 +70,7 @@ def train_and_test(run: Run, screen: Screen) -> None:
         epochs = Config.fromfile(run.config).train_cfg.max_epochs
         screen.title(f'{run.method}: training')
         screen.run(*tools, 'train', run.config, *folder, '--resume', epochs=epochs)
-    screen.title(f'{run.method}: testing the best epoch')
+    screen.title(f'{run.method}: testing')
     screen.run(
-        *(*tools, 'test', run.config, run.best, *folder, '--dump', run.predictions)
+        *(*tools, 'test', run.config, run.last, *folder, '--dump', run.predictions)
     )
