@@ -3,7 +3,7 @@
 A page says where: between `<!-- speed FILE [SETTING] -->` and `<!-- end -->`, FILE
 being one of benchmarks/results and SETTING one of its settings (all without).
 
-    python benchmarks/speed_table.py README.md docs/speed.md
+    python benchmarks/speed_table.py docs/speed.md
 """
 
 import argparse

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf, isfinite
 from numbers import Integral, Real
-from typing import Optional
+from typing import Any, Optional
 
 
 def check_integer(
     name: str,
-    value: object,
+    value: Any,
     minimum: int = 1,
     maximum: Optional[int] = None,
     multiple: int = 1,
@@ -29,20 +29,20 @@ def check_integer(
         raise ValueError(f'got {name}={value!r}, expected {bounds}, {kind}')
 
 
-def check_odd(name: str, value: object) -> None:
+def check_odd(name: str, value: Any) -> None:
     """Raise a ValueError if a value is not an odd integer of 1 or more."""
     if not _is_integer(value, 1) or value % 2 == 0:
         raise ValueError(f'{name} must be odd, got {value!r}')
 
 
-def check_number(name: str, value: object, minimum: float = -inf) -> None:
+def check_number(name: str, value: Any, minimum: float = -inf) -> None:
     """Raise a ValueError if a value is not a finite number of ``minimum`` or more."""
     if not isinstance(value, Real) or not isfinite(value) or value < minimum:
         bounds = '' if minimum == -inf else f' of at least {minimum}'
         raise ValueError(f'got {name}={value!r}, expected a number{bounds}')
 
 
-def check_numbers(name: str, values: object, length: int) -> None:
+def check_numbers(name: str, values: Any, length: int) -> None:
     """Raise a ValueError if a value is not a list of so many finite numbers."""
     if not is_list(values) or len(values) != length:
         raise ValueError(f'got {name}={values!r}, expected {length} numbers')
@@ -50,23 +50,23 @@ def check_numbers(name: str, values: object, length: int) -> None:
         check_number(name, value)
 
 
-def check_probability(name: str, value: object) -> None:
+def check_probability(name: str, value: Any) -> None:
     """Raise a ValueError if a value is not how often something may be dropped.
 
     What is always dropped cannot be made up for, so that is refused.
     """
-    if not isinstance(value, Real) or not 0 <= value < 1:
+    if not isinstance(value, Real) or not 0 <= value < 1:  # type: ignore[operator]
         raise ValueError(f'got {name}={value!r}, expected at least 0 and less than 1')
 
 
-def check_choice(name: str, value: object, choices: Iterable) -> None:
+def check_choice(name: str, value: Any, choices: Iterable) -> None:
     """Raise a ValueError if a value is none of those known."""
     choices = [*choices]
     if value not in choices:
         raise ValueError(f'{name}={value!r} is none of {choices}')
 
 
-def check_options(name: str, value: object) -> dict:
+def check_options(name: str, value: Any) -> dict:
     """Return a dict of arguments, which is empty where there is None.
 
     Raises:
@@ -77,7 +77,7 @@ def check_options(name: str, value: object) -> dict:
     return dict(value or {})
 
 
-def check_stages(name: str, stages: object, num_stages: int) -> None:
+def check_stages(name: str, stages: Any, num_stages: int) -> None:
     """Raise a ValueError if a value is not a list of indices of a network's stages."""
     if not is_list(stages):
         raise ValueError(f'got {name}={stages!r}, expected a list of stages')
@@ -88,12 +88,12 @@ def check_stages(name: str, stages: object, num_stages: int) -> None:
         )
 
 
-def is_list(value: object) -> bool:
+def is_list(value: Any) -> bool:
     """Whether a value is a list, a tuple or a range, and not a text."""
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def are_integers(values: object, length: int, minimum: int = 1) -> bool:
+def are_integers(values: Any, length: int, minimum: int = 1) -> bool:
     """Whether a value is a list of so many integers."""
     return (
         is_list(values)
@@ -102,5 +102,5 @@ def are_integers(values: object, length: int, minimum: int = 1) -> bool:
     )
 
 
-def _is_integer(value: object, minimum: float, maximum: float = inf) -> bool:
-    return isinstance(value, Integral) and minimum <= value <= maximum
+def _is_integer(value: Any, minimum: float, maximum: float = inf) -> bool:
+    return isinstance(value, Integral) and minimum <= value <= maximum  # type: ignore[operator]

@@ -5,6 +5,7 @@ and the tests of networks and tools.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Network:
 # The plain network that averages the scores of frames.
 BASELINE_RECIPE = 'tsn/tsn_scratch-r18_1xb8-1x1x8-5e_motionclips-rgb'
 
-_CONVNEXT = dict(
+_CONVNEXT: dict[str, Any] = dict(
     arch=dict(_delete_=True, depths=[1, 1, 2, 1], channels=[32, 64, 128, 256]),
     drop_path_rate=0,
 )

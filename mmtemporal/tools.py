@@ -13,6 +13,7 @@ import runpy
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Optional
 
 LONG_VIDEOS = 'misc/clip_feature_extraction'
 # What it replaces, and what it takes for replaced.
@@ -24,13 +25,13 @@ with mmtemporal imported first. Tools:
 """
 
 
-def find_tools():
+def find_tools() -> dict[str, Path]:
     """Map the names of the installed MMAction2 tools to their files.
 
     Returns:
         Names such as ``'analysis_tools/get_flops'``, and paths.
     """
-    package = Path(find_spec('mmaction').origin).parent
+    package = Path(find_spec('mmaction').origin).parent  # type: ignore[union-attr, arg-type]
     folder = package / '.mim' / 'tools'
     if not folder.is_dir():  # a source checkout that was never installed
         folder = package.parent / 'tools'
@@ -38,7 +39,7 @@ def find_tools():
     return {file.relative_to(folder).with_suffix('').as_posix(): file for file in files}
 
 
-def _find_fixed_sampler(arguments):
+def _find_fixed_sampler(arguments: list[str]) -> Optional[str]:
     """Say why the tool for long videos would not take them apart, None if it does.
 
     It replaces two samplers, and otherwise runs on as if it was not asked to, or
@@ -63,7 +64,7 @@ def _find_fixed_sampler(arguments):
     )
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Run the tool that ``argv[0]`` names with the remaining arguments.
 
     Returns:

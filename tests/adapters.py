@@ -37,7 +37,7 @@ def build(cfg):
 
 
 def adapter(backbone=RESNET, temporal='TAM', num_segments=T, **changes):
-    """Builds an adapter; a layer is its config, or just its type."""
+    """Build an adapter; a layer is its config, or just its type."""
     return build(
         dict(
             type='mmtemporal.TemporalAdapter',
@@ -54,13 +54,13 @@ def frames(clips=2, size=32, dtype=torch.float64):
 
 
 def temporal_state(model):
-    """Returns the tensors of the temporal layers, by name."""
+    """Return the tensors of the temporal layers, by name."""
     layers = tuple(f'{name}.' for name in model.temporal_layers())
     return {k: v.clone() for k, v in model.state_dict().items() if k.startswith(layers)}
 
 
 def shake(model):
-    """Moves all weights a little, and lets one batch set the batch norms."""
+    """Move all weights a little, and let one batch set the batch norms."""
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.requires_grad:

@@ -23,7 +23,7 @@ BOXES = '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
 
 
 def import_or_skip(name: str) -> ModuleType:
-    """Imports a module of these libraries, or skips the test without them.
+    """Import a module of these libraries, or skips the test without them.
 
     It is for tests and fixtures: at the top of a file it would let the tests of other
     files see the libraries, too.
@@ -41,7 +41,7 @@ def import_or_skip(name: str) -> ModuleType:
 
 @contextmanager
 def hidden() -> Iterator[None]:
-    """Keeps processes that multiprocessing starts from seeing the libraries.
+    """Keep processes that multiprocessing starts from seeing the libraries.
 
     They get the search path of this one.
     """
@@ -54,7 +54,7 @@ def hidden() -> Iterator[None]:
 
 
 def _import_torchvision() -> None:
-    """Imports torchvision, also one that is built for GPUs beside a torch without.
+    """Import torchvision, also one that is built for GPUs beside a torch without.
 
     PyPI has no other. Its operators cannot be loaded then, yet it describes two of
     them to torch while it is imported. No classifier runs them.

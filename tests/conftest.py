@@ -9,5 +9,5 @@ import mmtemporal  # noqa: F401  makes the released mmaction2 importable
 
 @pytest.fixture(autouse=True)
 def same_random_numbers():
-    """Starts every test from one seed, whichever tests run before it."""
+    """Start every test from one seed, whichever tests run before it."""
     torch.manual_seed(0)

@@ -23,7 +23,7 @@ def convert(*arguments):
 
 
 def refuse(match, *arguments):
-    """Asserts that there is one message, and no trace of a file."""
+    """Assert that there is one message, and no trace of a file."""
     with pytest.raises(SystemExit, match=match) as error:
         convert(*arguments)
     assert str(error.value).startswith('error: ')
@@ -32,7 +32,7 @@ def refuse(match, *arguments):
 
 
 def small_config(folder, backbone, in_channels=512):
-    """Writes and returns the config of a recognizer, by default on a ResNet-18."""
+    """Write and returns the config of a recognizer, by default on a ResNet-18."""
     base = CONFIGS / '_base_/models/tanet_r50.py'
     if not {'arch', 'backbone'} & backbone.keys():
         backbone = {'depth': 18, **backbone}

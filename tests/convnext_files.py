@@ -17,13 +17,13 @@ both = pytest.mark.parametrize('network', ARCHS)
 
 
 def build(network, **options):
-    """Builds a small network for clips of four frames, its blocks at work."""
+    """Build a small network for clips of four frames, its blocks at work."""
     defaults = dict(arch=ARCHS[network], num_segments=4, layer_scale_init_value=1.0)
     return network(**{**defaults, **options})
 
 
 def facebook_state_dict():
-    """Returns a random ConvNeXt as Facebook's release has it."""
+    """Return a random ConvNeXt as Facebook's release has it."""
     shapes = {}
 
     def add(name, *shape):
@@ -74,7 +74,7 @@ def mmpretrain_name(name):
 
 
 def image_file(path, layout='facebook', state=None):
-    """Writes an image network in the layout of a library."""
+    """Write an image network in the layout of a library."""
     state = facebook_state_dict() if state is None else state
     if layout == 'facebook':
         torch.save(dict(model=state), path)

@@ -23,6 +23,6 @@ def base_config(name):
 
 @cache
 def head_of(name):
-    """Returns the type of a network's head, without its scope."""
+    """Return the type of a network's head, without its scope."""
     kind = Config.fromfile(base_config(name)).model.cls_head.type
     return kind.removeprefix('mmtemporal.')

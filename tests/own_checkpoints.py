@@ -9,6 +9,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.registry import DefaultScope
 from network_names import RESNETS, head_of
+from selection import slow_but
 
 TOOL = Path(__file__).parents[1] / 'tools' / 'convert_checkpoint.py'
 main = runpy.run_path(str(TOOL))['main']
@@ -25,7 +26,9 @@ def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
-networks = pytest.mark.parametrize('kind', RESNETS)
+# The others are as one of these.
+QUICK = ('TANet', 'TDN')
+networks = pytest.mark.parametrize('kind', slow_but(QUICK, RESNETS))
 
 
 def build(backbone, head='TSNHead', num_classes=5):
@@ -43,7 +46,7 @@ def target(kind, num_classes=5, **changes):
 
 
 def save(model, file, backbone=False):
-    """Writes what a training with mmengine writes, and returns the tensors."""
+    """Write what a training with mmengine writes, and return the tensors."""
     with torch.no_grad():
         for tensor in model.state_dict().values():
             if tensor.is_floating_point():
@@ -64,12 +67,12 @@ def save(model, file, backbone=False):
 
 
 def plain(name):
-    """Returns the name of a tensor without the wrappers of TSM, TANet and TIN."""
+    """Return the name of a tensor without the wrappers of TSM, TANet and TIN."""
     return re.sub(r'\.(net2?|block)(?=\.)', '', name)
 
 
 def assert_loaded(backbone, tensors, before=None):
-    """Asserts that the ResNet is that of the file, and the rest as it was."""
+    """Assert that the ResNet is that of the file, and the rest as it was."""
     theirs = {plain(name): tensor for name, tensor in tensors.items()}
     loaded = set()
     for name, tensor in backbone.state_dict().items():

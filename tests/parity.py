@@ -20,7 +20,7 @@ CONFIGS = Path(__file__).parents[1] / 'configs'
 
 
 def build_recognizer(config, **parts):
-    """Builds the recognizer of a base config with changes to its parts."""
+    """Build the recognizer of a base config with changes to its parts."""
     cfg = Config.fromfile(CONFIGS / f'_base_/models/{config}.py')
     for name, changes in parts.items():
         if changes is None:
@@ -41,7 +41,7 @@ def _random(name, seed):
 
 
 def named_tensor(name, shape, seed):
-    """Draws the tensor that a fixture means by a name and a shape.
+    """Draw the tensor that a fixture means by a name and a shape.
 
     Counters are 0, variances lie in [0.5, 1.5], scales of norm layers in [0.4,
     0.8], other vectors have std 0.1, and weights std ``fan_in ** -0.5``, where
@@ -65,7 +65,7 @@ def named_tensor(name, shape, seed):
 
 
 def make_state_dict(fixture):
-    """Returns what the authors' checkpoint would hold."""
+    """Return what the authors' checkpoint would hold."""
     seed = fixture['seed']
     return {
         name: named_tensor(name, shape, seed)
@@ -74,7 +74,7 @@ def make_state_dict(fixture):
 
 
 def make_input(fixture):
-    """Returns a normal input, (clips, frames, 3, h, w), smoothed in time."""
+    """Return a normal input, (clips, frames, 3, h, w), smoothed in time."""
     clips, frames = fixture['input_shape'][:2]
     value = _random('input', fixture['seed']).standard_normal(fixture['input_shape'])
     norm = np.sqrt(np.arange(1, frames + 1)).reshape(1, frames, 1, 1, 1)

@@ -1,12 +1,15 @@
 """Every registered backbone in a small size, in the recognizer of its config."""
 
 import sys
+from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 from inspect import isclass
 
 import torch
 import torch.nn.functional as F
 from parity import CONFIGS, build_recognizer
+from selection import slow_but
 from torch import nn
 
 from mmtemporal.models.backbones import TemporalResNet
@@ -35,6 +38,8 @@ CASES = {
     ),
 }
 BACKBONES = sorted(CASES)
+# The quick tests have those of the package.
+PARAMS = slow_but(NETWORKS, BACKBONES)
 REGISTERED = {
     name: value
     for name, value in MODELS.module_dict.items()
@@ -43,11 +48,23 @@ REGISTERED = {
 RESNETS = [n for n, c in REGISTERED.items() if issubclass(c, TemporalResNet)]
 
 
-def build(name, head=True, **backbone):
-    """Builds the shipped recognizer in a small size, with T segments."""
+def build(name, head=True, num_segments=T, **backbone):
+    """Build the shipped recognizer in a small size."""
+    if not head or backbone:
+        return _build(name, head, num_segments, **backbone)
+    model, state = _build_once(name, num_segments)
+    torch.set_rng_state(state)  # as if it had been built now
+    return deepcopy(model)
+
+
+@lru_cache(maxsize=len(CASES))
+def _build_once(name, num_segments):
+    return _build(name, True, num_segments), torch.get_rng_state()
+
+
+def _build(name, head, num_segments, **backbone):
     torch.manual_seed(0)
     case = CASES[name]
-    num_segments = backbone.pop('num_segments', T)
     if case.wrapped:
         backbone = dict(backbone={**case.wrapped, **backbone})
     backbone = {**case.small, 'num_segments': num_segments, **backbone}
@@ -62,7 +79,7 @@ def build(name, head=True, **backbone):
 
 
 def wake(model):
-    """Moves what starts at zero, so that every branch has an effect."""
+    """Move what starts at zero, so that every branch has an effect."""
     with torch.no_grad():
         for parameter in model.parameters():
             if not parameter.any():
@@ -77,7 +94,7 @@ def scores(model, x):
 
 
 def clips(name, n=2, size=None, dtype=torch.float32, t=T):
-    """Returns a batch as the recognizer of the shipped config takes it."""
+    """Return a batch as the recognizer of the shipped config takes it."""
     case = CASES[name]
     h, w = size or (case.min_size, case.min_size)
     if case.takes_clips:
@@ -86,14 +103,14 @@ def clips(name, n=2, size=None, dtype=torch.float32, t=T):
 
 
 def frames(name, n=2, size=None, dtype=torch.float32):
-    """Returns frames as a 2-D recognizer gives them to the backbone."""
+    """Return frames as a 2-D recognizer gives them to the backbone."""
     case = CASES[name]
     size = size or case.min_size
     return torch.randn(n * T * case.window, 3, size, size, dtype=dtype)
 
 
 def gradients(model, x):
-    """Returns scores, and the gradient of every parameter, by name."""
+    """Return scores, and the gradient of every parameter, by name."""
     model.zero_grad()
     y = scores(model, x)
     F.cross_entropy(y, torch.arange(len(y))).backward()

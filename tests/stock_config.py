@@ -28,12 +28,12 @@ ITERATIONS = NUM_TRAIN // BATCH
 
 
 def shipped_config(name):
-    """Finds the shipped config that trains a backbone on the motion clips."""
+    """Find the shipped config that trains a backbone on the motion clips."""
     return CONFIGS / 'recognition' / f'{NETWORKS[name].recipe}.py'
 
 
 def small_config(name, data_root, workers=0):
-    """Shrinks the shipped config: few and small frames, one epoch, one file."""
+    """Shrink the shipped config: few and small frames, one epoch, one file."""
     cfg = Config.fromfile(shipped_config(name))
     cfg.merge_from_dict(
         {
@@ -72,7 +72,7 @@ def _shrink(pipeline):
 
 
 def build_small(name, data_root, **head):
-    """Builds the small recognizer, also with another head; the weights are random."""
+    """Build the small recognizer, also with another head; the weights are random."""
     cfg = small_config(name, data_root)
     if head:
         cfg.model.pop('cls_head')
@@ -94,7 +94,7 @@ def make_data(videos=2, clips=1):
 
 
 def run_python(*arguments, pythonpath=(), check=True):
-    """Runs the interpreter; a failure shows what the process wrote last."""
+    """Run the interpreter; a failure shows what the process wrote last."""
     environ = {
         **os.environ,
         'PYTHONPATH': os.pathsep.join(map(str, (CONFIGS.parent, *pythonpath))),
@@ -108,7 +108,7 @@ def run_python(*arguments, pythonpath=(), check=True):
 
 
 def run_tool(*arguments, fresh=False, pythonpath=(), check=True):
-    """Runs a stock tool, as a user does or, which is faster, in a fork."""
+    """Run a stock tool, as a user does or, which is faster, in a fork."""
     if fresh:
         command = ('-m', 'mmtemporal.tools', *arguments)
         return run_python(*command, pythonpath=pythonpath, check=check)
@@ -119,7 +119,7 @@ def run_tool(*arguments, fresh=False, pythonpath=(), check=True):
 
 
 def logged(work_dir):
-    """Returns the records that the last run in a folder wrote, oldest first."""
+    """Return the records that the last run in a folder wrote, oldest first."""
     file = sorted(work_dir.glob('*/vis_data/scalars.json'))[-1]
     return [json.loads(line) for line in file.read_text().splitlines()]
 

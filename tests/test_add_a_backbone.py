@@ -51,7 +51,7 @@ def make_config(data_root, backbone):
 
 
 def wake(model):
-    """Moves the weights that start at zero, so that the layers have an effect."""
+    """Move the weights that start at zero, so that the layers have an effect."""
     for parameter in model.parameters():
         if not parameter.any():
             nn.init.normal_(parameter)
@@ -141,11 +141,14 @@ def test_gates_are_drawn_and_logged(data_root):
     'backbone',
     [
         dict(MOTION, type='mmtemporal.MotionResNet', temporal_stages=(3,)),
-        dict(
-            ADAPTER,
-            backbone=dict(MOBILENET, widen_factor=0.25),
-            temporal=dict(type='MotionExcitation'),
-            where='.*layer5.*conv.1',
+        pytest.param(
+            dict(
+                ADAPTER,
+                backbone=dict(MOBILENET, widen_factor=0.25),
+                temporal=dict(type='MotionExcitation'),
+                where='.*layer5.*conv.1',
+            ),
+            marks=pytest.mark.slow,
         ),
     ],
     ids=['MotionResNet', 'TemporalAdapter'],

@@ -47,7 +47,7 @@ def example(monkeypatch):
 
 
 def wake(model):
-    """Moves the weights that start at zero, so that the layers have an effect."""
+    """Move the weights that start at zero, so that the layers have an effect."""
     for parameter in model.parameters():
         if not parameter.any():
             nn.init.normal_(parameter)

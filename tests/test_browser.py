@@ -18,12 +18,14 @@ def visit(page, tmp_path):
     return visit
 
 
+@pytest.mark.slow
 def test_a_sound_page_has_no_problems(visit, page, problems):
     visit('')
     assert page.title() == 'probe'
     assert problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'body, problem',
     [

@@ -43,6 +43,14 @@ def test_pages_are_short():
     assert [page for page, length in lengths.items() if length > 300] == []
 
 
+@pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(REPOSITORY)))
+def test_rows_of_tables_are_whole(page):
+    """A bar within a cell, also in code, is written with a backslash."""
+    for block in page.read_text().split('\n\n'):
+        lines = [line for line in block.splitlines() if line.startswith('|')]
+        assert len({len(re.findall(r'(?<!\\)\|', line)) for line in lines}) <= 1, block
+
+
 def rows(page):
     """Return the cells of a page's table rows, by what stands in their first one."""
     lines = (REPOSITORY / page).read_text().splitlines()

@@ -47,7 +47,7 @@ def run_resize(monkeypatch):
 
 
 def read_table(path):
-    """Reads a table as BMN's pipeline does, without the transposition."""
+    """Read a table as BMN's pipeline does, without the transposition."""
     results = LoadLocalizationFeature().transform(dict(feature_path=str(path)))
     return results['raw_feature'].T
 

@@ -17,6 +17,7 @@ from backbone_libraries import hidden
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
 from mmengine import Config
+from selection import slow_but
 
 import mmtemporal
 from mmtemporal.datasets import make_motion_clips
@@ -74,6 +75,7 @@ def test_files(wheel):
     assert {'train.py', 'test.py'} < set(SHIPPED)
     assert 'mmtemporal/.mim/model-index.yml' in names
     assert 'mmtemporal/compat/imports.py' in names
+    assert 'mmtemporal/py.typed' in names
     assert 'mmtemporal/quickstart/page.html' in names
     assert not [name for name in names if '__pycache__' in name]
     assert {name.split('/')[0] for name in names} == {
@@ -121,11 +123,12 @@ def run_tool(packages, tool, *arguments, **options):
     return done.stdout
 
 
-@pytest.mark.parametrize('tool', SHIPPED)
+@pytest.mark.parametrize('tool', slow_but(['train.py'], SHIPPED))
 def test_tools_of_a_wheel_answer(packages, tmp_path, tool):
     assert f'usage: {tool}' in run_tool(packages, tool, '--help', cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_tools_of_a_wheel_work(packages, tmp_path):
     """In an empty folder, with a config of the wheel."""
     clips = ('make_motion_clips.py', 'clips', '--train=16', '--val=8')
@@ -163,7 +166,7 @@ def test_metadata(wheel):
     assert any(line.startswith('ruff==') for line in requirements)
 
 
-@pytest.mark.parametrize('installed', [True, False])
+@pytest.mark.parametrize('installed', slow_but([True], [True, False]))
 def test_configs_of_the_package_are_found(wheel, tmp_path, installed):
     """As the base of another config: in a wheel, and without any metadata."""
     wheel.extractall(tmp_path / 'site')

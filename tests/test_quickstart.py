@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    'method, epochs', [('tsn', 2), ('tanet', 4), ('tin', 4), ('tdn', 3), ('tada2d', 4)]
+    'method, epochs', [('tsn', 2), ('tanet', 5), ('tin', 3), ('tdn', 2), ('tada2d', 3)]
 )
 def test_temporal_networks_learn_order_and_tsn_cannot(folder, method, epochs):
     done = quickstart(folder, '--methods', method, '--epochs', str(epochs))

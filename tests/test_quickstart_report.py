@@ -7,8 +7,9 @@ import pytest
 from quickstart_runs import EPOCHS, STEPS, make_run
 
 from mmtemporal.datasets import make_motion_clips
-from mmtemporal.quickstart.report import write_report
+from mmtemporal.quickstart.report import CAPTIONS, write_report
 from mmtemporal.quickstart.results import HEADINGS, cells
+from mmtemporal.visualization.figures import FIGURES
 
 VAL = 16
 
@@ -69,6 +70,11 @@ def test_an_epoch_that_was_repeated_counts_once(runs):
     assert accuracies == before[1]
 
 
+def test_every_caption_is_of_a_figure():
+    assert set(CAPTIONS) <= set(FIGURES)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
 @pytest.mark.parametrize('width', [390, 1200])
 def test_the_page_shows_all_in_a_browser(report, page, problems, scheme, width):
@@ -109,6 +115,7 @@ def check_pictures_and_videos(page):
         assert video.evaluate('video => video.videoWidth') == 320
 
 
+@pytest.mark.slow
 def test_what_the_page_says(report, runs, page):
     path, _ = report
     page.goto(path.as_uri())

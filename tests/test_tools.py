@@ -110,6 +110,7 @@ def test_publish_model(tmp_path):
     assert torch.load(published)['state_dict']['weight'].tolist() == [1, 1]
 
 
+@pytest.mark.slow
 def test_below_torchrun(tmp_path):
     config = tmp_path / 'config.py'
     config.write_text('answer = 42\n')

@@ -32,7 +32,8 @@ def select(piece: str, state: dict) -> str:
     if 'Downloading ' in piece or 'Using cached ' in piece:
         state['large'] = False
     if 'Installing collected packages: ' in piece:
-        return f'{cursor}  installing {piece.count(",") + 1} packages\n'
+        number = piece.count(',') + 1
+        return f'{cursor}  installing {number} package{"s" * (number > 1)}\n'
     return piece if BAR in piece and state['large'] else cursor
 
 

@@ -41,7 +41,7 @@ def advise(
 
 def describe(tensors: Mapping[str, Tensor]) -> dict[str, object]:
     """Return what the tensors of a recognizer or a backbone tell about its config."""
-    found = {}
+    found: dict[str, object] = {}
     tensors = {name.removeprefix('backbone.'): x for name, x in tensors.items()}
     for name, tensor in tensors.items():
         if name == 'cls_head.fc_cls.weight':
@@ -62,7 +62,7 @@ def describe(tensors: Mapping[str, Tensor]) -> dict[str, object]:
         ('backbone.depth', _DEPTHS, resnet),
         ('backbone.arch', _ARCHS, convnext),
     ):
-        found.update((key, name) for name in sizes if sizes[name] == size)
+        found.update((key, name) for name in sizes if sizes[name] == size)  # type: ignore[index]
     return found
 
 

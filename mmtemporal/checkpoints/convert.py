@@ -71,7 +71,7 @@ def convert(
     _check_tensors(source)
     skipped = [name for name in source if kind.is_unused(name)]
     prepared = kind.prepare({k: v for k, v in source.items() if k not in skipped})
-    new_names = {name: kind.rename(name) for name in prepared}
+    new_names: dict = {name: kind.rename(name) for name in prepared}  # type: ignore[misc]
     strange = [name for name, new in new_names.items() if new is None]
     if strange:
         raise ValueError(

@@ -101,7 +101,7 @@ FORMATS = (
 )
 
 
-def _has(pattern: str):
+def _has(pattern: str) -> Callable[[str], bool]:
     return lambda name: re.match(pattern, name) is not None
 
 

@@ -1,8 +1,9 @@
 """Let mmengine load the authors' checkpoints as they are."""
 
 from functools import wraps
+from pathlib import Path
 from types import ModuleType
-from typing import Callable
+from typing import Any, Callable, Union
 
 from mmengine.logging import print_log
 
@@ -35,13 +36,13 @@ def _replace_loaders(module: ModuleType) -> None:
 
 def _converting(load: Callable) -> Callable:
     @wraps(load)
-    def load_and_convert(filename: str, *args, **kwargs) -> object:
+    def load_and_convert(filename: str, *args: Any, **kwargs: Any) -> object:
         return convert_if_third_party(load(filename, *args, **kwargs), filename)
 
     return load_and_convert
 
 
-def convert_if_third_party(checkpoint: object, filename: str) -> object:
+def convert_if_third_party(checkpoint: Any, filename: Union[str, Path]) -> Any:
     """Return a checkpoint in our names if it is of the authors, else as it is.
 
     Raises:

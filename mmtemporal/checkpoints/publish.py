@@ -78,7 +78,7 @@ def publish_checkpoint(
             the written file does not give the same outputs.
         FileExistsError: There is a file of that name.
     """
-    checkpoint = read_checkpoint(source, allow_pickle)
+    checkpoint: Any = read_checkpoint(source, allow_pickle)
     state_dict = find_state_dict(checkpoint, source)
     model = build_model(config)
     cfg = Config.fromfile(config)

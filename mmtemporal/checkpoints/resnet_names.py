@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Optional
+from typing import Any, Optional
 
 from torch import Tensor
 
@@ -63,7 +63,7 @@ def as_torchvision(tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]
     Returns:
         The tensors, or None if one is of another network.
     """
-    renamed = {}
+    renamed: dict[Any, Tensor] = {}
     for name, tensor in tensors.items():
         new = torchvision_name(name.replace('.net.', '.'))
         if new is None and _TORCHVISION.fullmatch(name):

@@ -70,7 +70,7 @@ def resize_segments(
         count = hidden * num_segments // segments
         if own and name in own:
             count = own[name].size(0)
-        prefix, kind = _FIRST.fullmatch(name).groups(default='')
+        prefix, kind = _FIRST.fullmatch(name).groups(default='')  # type: ignore[union-attr]
         names = [f'{prefix}{kind}.{layer}' for layer in _LAYERS[kind]]
         missing = [part for part in names if part not in tensors]
         if missing:

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-def apply():
+def apply() -> None:
     """Apply every fix that must be in place before ``mmaction.models`` is imported.
 
     :func:`cast_half_scores` is not among them: it changes classes of

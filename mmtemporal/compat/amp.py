@@ -1,18 +1,19 @@
 """Fixes for mixed precision: on CPU, and in the stock heads."""
 
 import functools
+from typing import Any, Callable
 
 import torch
 from mmengine.device import get_device
 from mmengine.utils import apply_to
 
 
-def _say_yes():
+def _say_yes() -> bool:
     """Stand in for the question whether there is a CUDA device."""
     return True
 
 
-def allow_amp_on_cpu():
+def allow_amp_on_cpu() -> bool:
     """Let ``--amp`` train on CPU, in bfloat16.
 
     Symptom: ``AmpOptimizerWrapper is only available training on gpu``.
@@ -30,20 +31,20 @@ def allow_amp_on_cpu():
     return True
 
 
-def _is_half(x):
+def _is_half(x: object) -> bool:
     return torch.is_tensor(x) and x.dtype in (torch.bfloat16, torch.float16)
 
 
-def _with_float_scores(method):
+def _with_float_scores(method: Callable) -> Callable:
     @functools.wraps(method)
-    def wrapper(self, cls_scores, *args, **kwargs):
+    def wrapper(self: Any, cls_scores: Any, *args: Any, **kwargs: Any) -> Any:
         cls_scores = apply_to(cls_scores, _is_half, torch.Tensor.float)
         return method(self, cls_scores, *args, **kwargs)
 
     return wrapper
 
 
-def cast_half_scores():
+def cast_half_scores() -> bool:
     """Hand the stock heads float32 scores when they get half-precision ones.
 
     Symptom: ``Got unsupported ScalarType BFloat16`` while training with ``--amp``.

@@ -2,6 +2,7 @@
 
 import functools
 from pickle import UnpicklingError
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ METHODS = {
 DTYPES = ('float64', 'float32', 'int64', 'int32', 'uint8', 'bool')
 
 
-def allow_training_checkpoints():
+def allow_training_checkpoints() -> bool:
     """Let ``torch.load`` read training checkpoints without leaving its safe mode.
 
     Symptom: ``UnpicklingError: Weights only load failed`` on ``test.py``,
@@ -39,15 +40,15 @@ def allow_training_checkpoints():
 
     classes = (HistoryBuffer, OneCycleParamScheduler)
 
-    def get_method(owner, name):
+    def get_method(owner: type, name: str) -> Callable:
         if owner not in classes or name not in METHODS[owner.__name__]:
             raise UnpicklingError(
                 f'a checkpoint may only refer to {METHODS}, got {name!r} of {owner!r}'
             )
         return getattr(owner, name)
 
-    reconstruct = np.ndarray(0).__reduce__()[0]
-    scalar = np.float64(0).__reduce__()[0]
+    reconstruct: Any = np.ndarray(0).__reduce__()[0]
+    scalar: Any = np.float64(0).__reduce__()[0]
     # numpy 2 renamed the module of both functions; checkpoints exist with either.
     functions = [
         (function, f'numpy.{core}.multiarray.{function.__name__}')
@@ -67,12 +68,12 @@ def allow_training_checkpoints():
     return True
 
 
-def _read_urls_as_files(module):
+def _read_urls_as_files(module: Any) -> None:
     # None stands for the default of torch.load.
     module.load_url = functools.partial(module.load_url, weights_only=None)
 
 
-def read_urls_safely():
+def read_urls_safely() -> bool:
     """Let a checkpoint from a URL be read in torch's safe mode, as one from a file is.
 
     Symptom: none that shows; ``load_from``, ``init_cfg`` and ``pretrained`` run a

@@ -3,12 +3,13 @@
 import atexit
 import functools
 import time
+from typing import Any
 
 import torch.distributed as torch_dist
 from mmengine.device import get_device
 
 
-def _init_gloo(backend, init_backend='torch', **kwargs):
+def _init_gloo(backend: str, init_backend: str = 'torch', **kwargs: Any) -> None:
     """Join the process group without claiming a CUDA device."""
     if init_backend != 'torch':
         raise ValueError(
@@ -23,7 +24,7 @@ def _init_gloo(backend, init_backend='torch', **kwargs):
     atexit.register(time.sleep, 0.2)
 
 
-def init_dist_on_cpu():
+def init_dist_on_cpu() -> bool:
     """Let ``--launcher pytorch`` start processes on CPU.
 
     Symptom: ``torch._C has no attribute '_cuda_setDevice'`` or a similar CUDA error.
@@ -39,7 +40,7 @@ def init_dist_on_cpu():
     return True
 
 
-def wrap_ddp_on_cpu():
+def wrap_ddp_on_cpu() -> bool:
     """Let the runner wrap a model that lives on CPU.
 
     Symptom: ``DistributedDataParallel device_ids and output_device arguments only
@@ -56,7 +57,7 @@ def wrap_ddp_on_cpu():
         return False
 
     @functools.wraps(stock_init)
-    def init(self, module, *args, **kwargs):
+    def init(self: Any, module: Any, *args: Any, **kwargs: Any) -> None:
         kwargs.pop('device_ids', None)
         stock_init(self, module, *args, **kwargs)
 

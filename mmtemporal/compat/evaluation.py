@@ -1,6 +1,7 @@
 """Fix for a metric that uses what numpy has removed."""
 
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +13,15 @@ ACCURACY = 'mmaction.evaluation.functional.accuracy'
 class _Numpy(ModuleType):
     """Numpy with the name that it had until 2.4 for ``trapezoid``."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(np, 'trapezoid' if name == 'trapz' else name)
 
 
-def _restore(module):
+def _restore(module: Any) -> None:
     module.np = _Numpy('numpy')
 
 
-def restore_trapz():
+def restore_trapz() -> bool:
     """Let ``ANetMetric`` compute the area under its recall curve.
 
     Symptom: ``module 'numpy' has no attribute 'trapz'`` when BMN or BSN is

@@ -7,7 +7,8 @@ import warnings
 from importlib.abc import Loader, MetaPathFinder
 from importlib.util import find_spec, spec_from_loader
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from typing import Any, Callable
 
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
@@ -19,7 +20,7 @@ DRN_PACKAGE = 'mmaction.models.localizers.drn'
 NEWER_MMCV = ('2.2.0', '2.4.0')
 
 
-def restore_find_loader():
+def restore_find_loader() -> bool:
     """Let mmengine look for the compiled part of mmcv on Python 3.14.
 
     Symptom: ``module 'pkgutil' has no attribute 'find_loader'`` from the runner.
@@ -33,7 +34,7 @@ def restore_find_loader():
     return True
 
 
-def alias_importlib_metadata():
+def alias_importlib_metadata() -> bool:
     """Let the standard library stand in for the ``importlib_metadata`` backport.
 
     Symptom: ``No module named 'importlib_metadata'`` from ``mmaction.models``.
@@ -52,12 +53,12 @@ class _NewerMMCVFinder(MetaPathFinder):
 
     searching = False
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         if fullname != 'mmaction' or self.searching:
             return None
         self.searching = True
         try:
-            spec = find_spec(fullname)
+            spec: Any = find_spec(fullname)
         finally:
             self.searching = False
         if spec is not None:
@@ -66,7 +67,7 @@ class _NewerMMCVFinder(MetaPathFinder):
         return spec
 
 
-def _run_with_newer_mmcv(run, module):
+def _run_with_newer_mmcv(run: Callable, module: ModuleType) -> None:
     try:
         run(module)
         return
@@ -92,7 +93,7 @@ def _run_with_newer_mmcv(run, module):
         mmcv.__version__ = version
 
 
-def allow_newer_mmcv():
+def allow_newer_mmcv() -> bool:
     """Let mmaction2 be imported with an mmcv of version 2.2 or 2.3.
 
     Symptom: ``MMCV==2.2.0 is used but incompatible`` from ``mmaction``.
@@ -114,12 +115,12 @@ def allow_newer_mmcv():
 class _DRNFinder(MetaPathFinder, Loader):
     """Provide ``mmaction.models.localizers.drn.drn`` with a placeholder class."""
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         if fullname not in (DRN_PACKAGE, f'{DRN_PACKAGE}.drn'):
             return None
         return spec_from_loader(fullname, self, is_package=fullname == DRN_PACKAGE)
 
-    def exec_module(self, module):
+    def exec_module(self, module: Any) -> None:
         if module.__name__ == DRN_PACKAGE:
             return
         from mmaction.registry import MODELS
@@ -128,7 +129,7 @@ class _DRNFinder(MetaPathFinder, Loader):
         # for DRN then gets the reason instead of a KeyError.
         @MODELS.register_module()
         class DRN:
-            def __init__(self, *args, **kwargs):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
                 raise ImportError(
                     'DRN is not available: the mmaction2 wheel ships without its '
                     'files. Install mmaction2 from its repository, and torchvision.'
@@ -137,7 +138,7 @@ class _DRNFinder(MetaPathFinder, Loader):
         module.DRN = DRN
 
 
-def stub_drn():
+def stub_drn() -> bool:
     """Supply the localizer that the mmaction2 wheel imports but does not contain.
 
     Symptom: ``No module named 'mmaction.models.localizers.drn'`` (wheel), or
@@ -149,7 +150,7 @@ def stub_drn():
     """
     if any(isinstance(finder, _DRNFinder) for finder in sys.meta_path):
         return False
-    mmaction = Path(find_spec('mmaction').origin).parent
+    mmaction = Path(find_spec('mmaction').origin).parent  # type: ignore[union-attr, arg-type]
     if not (mmaction / 'models/localizers/drn/drn.py').is_file():
         sys.meta_path.append(_DRNFinder())  # last: a real module would win
         return True
@@ -159,7 +160,7 @@ def stub_drn():
     return False
 
 
-def disable_multimodal_without_timm():
+def disable_multimodal_without_timm() -> bool:
     """Keep mmaction2 from importing multi-modal models whose dependency is missing.
 
     Symptom: ``No module named 'timm'`` from ``mmaction.models``.
@@ -177,7 +178,7 @@ def disable_multimodal_without_timm():
     return True
 
 
-def add_config_scope():
+def add_config_scope() -> bool:
     """Let configs and ``mmengine.hub`` refer to ``mmtemporal::...`` files.
 
     Symptom: ``mmengine does not support to load mmtemporal config``, and then
@@ -197,7 +198,7 @@ def add_config_scope():
     stock = Config._get_cfg_path
 
     @functools.wraps(stock)
-    def get_cfg_path(cfg_path, filename):
+    def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str]:
         path, scope = stock(cfg_path, filename)
         return path, 'mmaction' if scope == 'mmtemporal' else scope
 

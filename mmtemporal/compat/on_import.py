@@ -3,25 +3,27 @@
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, Callable
 
-_asked = set()
+_asked: set[tuple[str, Callable]] = set()
 
 
 class _Finder(MetaPathFinder):
     """Find one module as the others do, and have it changed."""
 
-    def __init__(self, name, change):
+    def __init__(self, name: str, change: Callable) -> None:
         self.name = name
         self.change = change
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         if fullname != self.name:
             return None
         sys.meta_path.remove(self)
-        spec = find_spec(fullname)
+        spec: Any = find_spec(fullname)
         run = spec.loader.exec_module
 
-        def run_and_change(module):
+        def run_and_change(module: ModuleType) -> None:
             run(module)
             self.change(module)
 
@@ -29,7 +31,7 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-def change_module(name, change):
+def change_module(name: str, change: Callable) -> bool:
     """Call ``change(module)`` now if the module is there, else once it is imported.
 
     Returns:

@@ -1,5 +1,7 @@
 """Fix for a transform that relies on how numpy used to add integers."""
 
+from typing import Any
+
 import numpy as np
 
 from .on_import import change_module
@@ -7,7 +9,7 @@ from .on_import import change_module
 TRANSFORMS = 'mmaction.datasets.transforms.processing'
 
 
-def _adjust_hue(img, factor):
+def _adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
     import cv2  # which importing this package alone does not need
 
     img = np.clip(img, 0, 255).astype(np.uint8)
@@ -17,11 +19,11 @@ def _adjust_hue(img, factor):
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
 
 
-def _replace_adjust_hue(module):
+def _replace_adjust_hue(module: Any) -> None:
     module.ColorJitter.adjust_hue = staticmethod(_adjust_hue)
 
 
-def widen_hue():
+def widen_hue() -> bool:
     """Let ``ColorJitter`` turn the hue of images.
 
     Symptom: ``Python integer -16 out of bounds for uint8`` in training; where the

@@ -5,7 +5,7 @@ import os.path as osp
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Optional
+from typing import Callable, Optional
 
 from mmaction.datasets import RawframeDataset, VideoDataset
 from mmengine.dataset import BaseDataset, ClassBalancedDataset, RepeatDataset
@@ -102,7 +102,7 @@ def _list_folder(folder: str) -> frozenset:
         return frozenset()
 
 
-def _find_in_file(info: dict, list_folder) -> Optional[str]:
+def _find_in_file(info: dict, list_folder: Optional[Callable]) -> Optional[str]:
     file = get_file(info)
     if file is None:  # skeletons, for one
         return None

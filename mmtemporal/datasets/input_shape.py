@@ -50,7 +50,7 @@ def input_shape(cfg: Config) -> tuple[int, ...]:
     taken = rows_taken(cfg)
     if taken and rows % taken == 0:
         rows = taken  # several views
-    return (rows, 3, frames, *size) if is_windowed else (rows, 3, *size)
+    return (rows, 3, frames, *size) if is_windowed else (rows, 3, *size)  # type: ignore[arg-type]
 
 
 def rows_taken(cfg: Config) -> Optional[int]:

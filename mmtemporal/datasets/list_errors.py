@@ -2,7 +2,8 @@
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from mmaction.datasets import RawframeDataset, VideoDataset
 
@@ -31,17 +32,17 @@ class _Lines(list):
 
     reached = 0
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator:
         for self.reached, line in enumerate(super().__iter__(), 1):
             yield line
 
 
 def _name_errors(load: Callable, form: str) -> Callable:
-    module = sys.modules[load.__module__]
+    module: Any = sys.modules[load.__module__]
     stock_list_from_file = module.list_from_file
 
     @functools.wraps(load)
-    def load_data_list(self):
+    def load_data_list(self: Any) -> list[dict]:
         lines = _read(stock_list_from_file, self.ann_file)
         module.list_from_file = lambda *args, **kwargs: lines
         try:

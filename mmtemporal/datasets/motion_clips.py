@@ -208,7 +208,7 @@ def _write_set(root: Path, manifest: dict, num_workers: int) -> None:
         labels = track_parallel_progress(
             write, tasks, num_workers, chunksize=8, file=sys.stderr
         )
-    lines = {split: [] for split in SPLITS}
+    lines: dict[str, list] = {split: [] for split in SPLITS}
     for (split, index), label in zip(tasks, labels):
         lines[split].append(f'{_clip_name(split, index)} {label}\n')
     for split in SPLITS:

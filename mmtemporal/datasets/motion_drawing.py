@@ -148,7 +148,7 @@ def draw_contact_sheet(
     for clip, title in zip(clips, titles):
         shown = clip[np.linspace(0, len(clip) - 1, columns).round().astype(int)]
         tiles = [
-            cv2.copyMakeBorder(frame, *[2] * 4, cv2.BORDER_CONSTANT, value=(255,) * 3)
+            cv2.copyMakeBorder(frame, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=(255,) * 3)
             for frame in shown
         ]
         heading = np.full((tiles[0].shape[0], 130, 3), 255, np.uint8)

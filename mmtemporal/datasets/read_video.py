@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 from mmengine import Config
 from mmengine.dataset import Compose, pseudo_collate
@@ -72,7 +73,7 @@ def _for_file(steps: list[dict]) -> list:
     return [dict(type='mmaction.DecordInit'), _forget_frame_rate, *steps]
 
 
-def _strictly(step: object) -> object:
+def _strictly(step: Any) -> Any:
     if not is_type(step, 'DecordInit'):
         return step
     threads = step.get('num_threads', 1)

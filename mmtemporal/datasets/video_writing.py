@@ -19,7 +19,7 @@ def write_video(path: Path, frames: np.ndarray) -> None:
         RuntimeError: If this build of OpenCV cannot write the video.
         OSError: If the written video is incomplete, as on a full disk.
     """
-    fourcc = cv2.VideoWriter_fourcc(*CODEC)
+    fourcc = cv2.VideoWriter_fourcc(*CODEC)  # type: ignore[attr-defined]
     writer = cv2.VideoWriter(
         str(path), cv2.CAP_FFMPEG, fourcc, FRAMES_PER_SECOND, frames.shape[2:0:-1]
     )

@@ -3,14 +3,14 @@
 import logging
 import sys
 from collections.abc import Iterable
-from typing import Optional
+from typing import Any, Optional
 
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
-from torch import nn
+from torch.utils.data import DataLoader
 
 from mmtemporal.checks import check_choice, check_integer
 from mmtemporal.datasets.annotations import (
@@ -125,7 +125,13 @@ class CheckAnnotationsHook(Hook):
     def before_test(self, runner: Runner) -> None:
         self._check(runner, runner.test_dataloader, unlabelled=True)
 
-    def _check(self, runner, dataloader, skip=False, unlabelled=False) -> None:
+    def _check(
+        self,
+        runner: Runner,
+        dataloader: DataLoader,
+        skip: bool = False,
+        unlabelled: bool = False,
+    ) -> None:
         num_classes = _get_num_classes(runner.model)
         for dataset in get_parts(dataloader.dataset):
             if any(dataset is other for other in self.checked):
@@ -169,6 +175,6 @@ def _restart(loop: BaseLoop) -> None:
         loop.dataloader_iterator = type(loop.dataloader_iterator)(loop.dataloader)
 
 
-def _get_num_classes(model: nn.Module) -> Optional[int]:
+def _get_num_classes(model: Any) -> Optional[int]:
     model = model.module if is_model_wrapper(model) else model
     return getattr(getattr(model, 'cls_head', None), 'num_classes', None)

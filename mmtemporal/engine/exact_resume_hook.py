@@ -8,7 +8,7 @@ import torch
 from mmengine.dataset import worker_init_fn
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmtemporal.registry import HOOKS
 
@@ -39,17 +39,17 @@ class ExactResumeHook(Hook):
     # After CheckpointHook, which must know the best score when it validates.
     priority = 'LOWEST'
 
-    def before_train(self, runner):
+    def before_train(self, runner: Runner) -> None:
         # Not before_run, which is called for tests, too.
         _check(runner)
         if runner.val_loop is not None and _should_be_validated(runner):
             runner.val_loop.run()
 
-    def before_val_epoch(self, runner):
+    def before_val_epoch(self, runner: Runner) -> None:
         # Kept by the checkpoint that is written again for the best score.
         runner.message_hub.update_info(VALIDATED, runner.epoch)
 
-    def before_train_epoch(self, runner):
+    def before_train_epoch(self, runner: Runner) -> None:
         seed = _mix(runner.seed, runner.epoch)
         random.seed(seed)
         np.random.seed(seed)
@@ -67,7 +67,7 @@ class ExactResumeHook(Hook):
         loader._iterator = None
 
 
-def _check(runner):
+def _check(runner: Runner) -> None:
     if not isinstance(runner.train_loop, EpochBasedTrainLoop):
         raise ValueError(
             f'ExactResumeHook needs epochs, got {type(runner.train_loop).__name__}; '
@@ -80,7 +80,7 @@ def _check(runner):
         )
 
 
-def _should_be_validated(runner):
+def _should_be_validated(runner: Runner) -> bool:
     """Return whether a resumed training lacks the validation of its last epoch."""
     loop = runner.train_loop
     if loop.epoch == 0:
@@ -93,7 +93,7 @@ def _should_be_validated(runner):
     return due and runner.message_hub.get_info(VALIDATED) != loop.epoch
 
 
-def _mix(*numbers):
+def _mix(*numbers: int) -> int:
     """Return a seed that another choice of numbers does not give, small enough for all.
 
     numpy refuses more than 32 bits, and the number of a worker is added.

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from numbers import Real
-from typing import Optional
+from typing import Any, Optional
 
 from mmengine.logging import print_log
 from mmengine.optim import DefaultOptimWrapperConstructor
@@ -48,7 +48,7 @@ def _read_rule(index: int, cfg: dict) -> _Rule:
     except (re.error, TypeError) as error:
         raise ValueError(f'{text}: name is no regular expression: {error}') from error
     factors = [cfg.get(key, 1.0) for key in ('lr_mult', 'decay_mult')]
-    if not all(isinstance(factor, Real) and factor >= 0 for factor in factors):
+    if not all(isinstance(factor, Real) and factor >= 0 for factor in factors):  # type: ignore[operator]
         raise ValueError(f'{text}: multipliers must be numbers, 0 or greater')
     return _Rule(text, name, kind, *factors)
 
@@ -152,7 +152,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         options = dict(lr=lr, weight_decay=decay)
         return {key: value for key, value in options.items() if value is not None}
 
-    def add_params(self, params: list, module: nn.Module, **kwargs) -> None:
+    def add_params(self, params: list, module: nn.Module, **kwargs: Any) -> None:
         """Append the groups of all trainable parameters.
 
         Args:
@@ -164,7 +164,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             ValueError: A rule decides no parameter.
         """
         matched, decided = set(), set()
-        groups = {}
+        groups: dict[tuple, dict] = {}
         for full_name, param in module.named_parameters():
             owner, _, name = full_name.rpartition('.')
             kind = _kind_of(module.get_submodule(owner), name)

@@ -1,6 +1,7 @@
 """Saying that a resumed training keeps the schedule it began with."""
 
 import logging
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -36,8 +37,8 @@ class ResumeScheduleHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         # Ahead of the schedulers' own states, which are loaded after the weights.
-        saved = checkpoint.get('param_schedulers')
-        built = runner.param_schedulers
+        saved: Any = checkpoint.get('param_schedulers')
+        built: Any = runner.param_schedulers
         # Of several optimizers there are lists by name; in testing nothing is built.
         if not runner._resume or not is_list_of(saved, dict):
             return

@@ -5,6 +5,7 @@ import os.path as osp
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any, Callable
 
 from mmengine.dist import master_only
 from mmengine.fileio import LocalBackend
@@ -41,7 +42,7 @@ class SafeCheckpointHook(CheckpointHook):
         with self._whole_files(runner) as runner:
             super().after_train_epoch(runner)
 
-    def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         with self._whole_files(runner) as runner:
             super().after_train_iter(runner, *args, **kwargs)
 
@@ -53,12 +54,13 @@ class SafeCheckpointHook(CheckpointHook):
     def _whole_files(self, runner: Runner) -> Iterator[Runner]:
         """Give a runner that writes whole files, and remove what is old at the end."""
         # None where it was only validated. An older form comes within a client.
-        backend = getattr(self, 'file_backend', None)
+        backend: Any = getattr(self, 'file_backend', None)
         is_local = isinstance(getattr(backend, 'client', backend), LocalBackend)
         if not is_local or not isinstance(runner, Runner):
             yield runner
             return
-        self.file_backend = later = _RemovesLater(backend)
+        later = _RemovesLater(backend)
+        self.file_backend: Any = later
         whole = _WholeFiles(runner)
         try:
             yield whole
@@ -85,7 +87,7 @@ class _WholeFiles:
         # A kill may have left one, so that its being there says nothing.
         self._is_named = False
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._runner, name)
 
     @property
@@ -95,7 +97,9 @@ class _WholeFiles:
         return self._parts
 
     @master_only
-    def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:
+    def save_checkpoint(
+        self, out_dir: str, filename: str, *args: Any, **kwargs: Any
+    ) -> None:
         path = osp.realpath(osp.join(out_dir, filename))
         part = f'{path}.part'
         try:
@@ -119,11 +123,11 @@ class _WholeFiles:
 class _RemovesLater:
     """A file backend that keeps what it is to remove until it is told."""
 
-    def __init__(self, backend) -> None:
+    def __init__(self, backend: Any) -> None:
         self.backend = backend
-        self.removals = []
+        self.removals: list[tuple[Callable, str]] = []
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.backend, name)
 
     def remove(self, path: str) -> None:

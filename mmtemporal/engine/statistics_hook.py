@@ -1,6 +1,7 @@
 """What temporal layers learn, as curves of the training."""
 
 from contextlib import ExitStack
+from typing import Any, Callable
 
 import torch
 from mmengine.dist import is_main_process
@@ -71,13 +72,13 @@ class TemporalStatisticsHook(Hook):
                 'nothing; set compile=False'
             )
 
-    def before_train_iter(self, runner: Runner, *args, **kwargs) -> None:
+    def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         if self.enabled and self.every_n_train_iters(runner, self.interval):
             model = runner.model
             model = model.module if is_model_wrapper(model) else model
             self.records = self.recording.enter_context(record(model))
 
-    def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         if not (self.enabled and self.every_n_train_iters(runner, self.interval)):
             return
         self.recording.close()
@@ -119,7 +120,7 @@ def _measure_weight(weight: Tensor) -> dict[str, Tensor]:
     return {f'weight_{name}': means[frame] for name, frame in frames.items()}
 
 
-def _mean_and_std(name: str):
+def _mean_and_std(name: str) -> Callable[[Tensor], dict[str, Tensor]]:
     return lambda value: {f'{name}_mean': value.mean(), f'{name}_std': value.std()}
 
 

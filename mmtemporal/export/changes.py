@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from inspect import isclass, signature
-from typing import Optional
+from typing import Any, Optional
 
 from mmaction.registry import MODELS
 from mmengine import Config
@@ -37,10 +37,10 @@ def change_frames(cfg: Config, frames: int) -> dict:
     """
     backbone = cfg.model.backbone
     found = dict(_find(cfg.model, 'num_segments', 'model'))
-    old = backbone.get('num_segments') or next(iter(found.values()), None)
+    old: Any = backbone.get('num_segments') or next(iter(found.values()), None)
     # Also that of a head or a convolution of its own; 1 is that of features whose
     # frames were averaged before.
-    changes = {key: frames for key, value in found.items() if value == old}
+    changes: dict[str, Any] = {k: frames for k, value in found.items() if value == old}
     head = cfg.model.cls_head
     if old and 'num_segments' not in head and _default(head, 'num_segments') == old:
         changes['model.cls_head.num_segments'] = frames
@@ -92,7 +92,7 @@ def change_size(cfg: Config, size: int) -> dict:
     return changes
 
 
-def _find(cfg: object, name: str, prefix: str) -> Iterator[tuple[str, object]]:
+def _find(cfg: Any, name: str, prefix: str) -> Iterator[tuple[str, Any]]:
     """Yield the full names of a key in a config, and its values."""
     if isinstance(cfg, Mapping):
         items = cfg.items()

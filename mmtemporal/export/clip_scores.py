@@ -1,6 +1,7 @@
 """A recognizer as a function of the frames alone."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -95,7 +96,7 @@ def averages_features(network: ClipScores, views: Tensor) -> bool:
     video = network.prepare(views).flatten(0, 1)[None]
     joint = network.recognizer(video, stage='head')
     expected = single.mean(0, keepdim=True) if len(joint) == 1 else single
-    close = dict(rtol=1e-4, atol=1e-4 * float(single.abs().max()))
+    close: Any = dict(rtol=1e-4, atol=1e-4 * float(single.abs().max()))
     if joint.shape != expected.shape or not torch.allclose(joint, expected, **close):
         raise ValueError(
             'the model scores several views of a video otherwise than one by one, so '

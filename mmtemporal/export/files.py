@@ -60,7 +60,7 @@ def write_onnx(module: nn.Module, frames: Tensor, view: View, file: Path) -> Non
             opset_version=OPSET,
             verbose=False,
         )
-    model = exported.model_proto
+    model = exported.model_proto  # type: ignore[union-attr]
     model.metadata_props.add(key=VIEW_KEY, value=json.dumps(dataclasses.asdict(view)))
     # Shapes between the layers, some of which contradict what tools infer again.
     del model.graph.value_info[:]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from inspect import isclass
 from math import inf, isfinite
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from mmaction.datasets.transforms import (
     CenterCrop,
@@ -123,7 +123,7 @@ def read_preparation(pipeline: Sequence[dict]) -> Preparation:
 # ------------------------------------------------------------------ transforms
 
 
-def _build(key: str, step: dict) -> object:
+def _build(key: str, step: dict) -> Any:
     kind = step.get('type')
     found = kind if isclass(kind) else TRANSFORMS.get(str(kind))
     # Not by name: a transform of one's own may bear that of a stock one.
@@ -159,7 +159,7 @@ def _check_order(transforms: list) -> None:
         )
 
 
-def _check_decoder(decoder: object) -> None:
+def _check_decoder(decoder: Any) -> None:
     if getattr(decoder, 'mode', 'accurate') != 'accurate':
         _refuse(decoder, "mode='accurate'")
     # It would be the backend of Resize too, which then is another filter.
@@ -167,7 +167,7 @@ def _check_decoder(decoder: object) -> None:
         _refuse(decoder, "decoding_backend='cv2'")
 
 
-def _check_sampler(sampler: object) -> None:
+def _check_sampler(sampler: Any) -> None:
     if not sampler.test_mode:
         _refuse(sampler, 'test_mode=True, because training takes random frames')
     if getattr(sampler, 'temporal_jitter', False):
@@ -185,7 +185,7 @@ def _check_sampler(sampler: object) -> None:
         _refuse(sampler, 'twice_sample=False, because one clip cannot be taken twice')
 
 
-def _count_clips(sampler: object) -> int:
+def _count_clips(sampler: Any) -> int:
     if type(sampler) is SampleFrames:
         return sampler.num_clips * (2 if sampler.twice_sample else 1)
     if type(sampler) is DenseSampleFrames:
@@ -196,7 +196,7 @@ def _count_clips(sampler: object) -> int:
 # -------------------------------------------------------------------- pictures
 
 
-def _describe(picture: object, size: Optional[tuple[int, int]]) -> dict:
+def _describe(picture: Any, size: Optional[tuple[int, int]]) -> dict:
     """Return the plain form of a resize or crop of frames of a size, if known."""
     if getattr(picture, 'lazy', False):
         _refuse(picture, 'lazy=False, and no Fuse')
@@ -225,13 +225,13 @@ def _describe_resize(resize: Resize) -> dict:
     return {'fit': [None if long == inf else long, short]}
 
 
-def _as_config(picture: object) -> dict:
+def _as_config(picture: Any) -> dict:
     names = ('scale', 'keep_ratio', 'crop_size')
     own = {name: getattr(picture, name) for name in names if hasattr(picture, name)}
     return dict(type=type(picture), **own)
 
 
-def _refuse(transform: object, expected: str) -> None:
+def _refuse(transform: Any, expected: str) -> None:
     raise ValueError(
         f'test_pipeline has {transform!r}, which cannot be written to a file that '
         f'runs without it; expected {expected}'

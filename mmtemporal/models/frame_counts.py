@@ -6,7 +6,7 @@ frames are as many frames as 12 of 8. The recognizer itself still knows.
 """
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 from mmaction.models.recognizers import (
     BaseRecognizer,
@@ -41,7 +41,7 @@ class TemporalBackbone:
         """Return how many images, or windows, of such a shape are one clip."""
         return self.num_segments
 
-    def get(self, name: str, default=None):
+    def get(self, name: str, default: Any = None) -> Any:
         """Return an attribute; ``max_testing_views`` asks for num_segments so."""
         return getattr(self, name, default)
 

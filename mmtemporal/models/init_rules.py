@@ -10,7 +10,7 @@ from mmtemporal.config_types import loads_checkpoint
 
 def split_rules(
     init_cfg: Union[None, Mapping, Sequence[Mapping]],
-) -> tuple[list[dict], list[dict]]:
+) -> tuple[list[Mapping], list[Mapping]]:
     """Return the rules that draw weights, and those that load a file.
 
     mmengine knows the latter as a bare ``'Pretrained'`` or as the class. Under any
@@ -22,7 +22,7 @@ def split_rules(
     """
     rules = [init_cfg] if isinstance(init_cfg, Mapping) else init_cfg or ()
     drawing = [rule for rule in rules if not loads_checkpoint(rule)]
-    loading = [
+    loading: list[Mapping] = [
         dict(rule, type='Pretrained') for rule in rules if loads_checkpoint(rule)
     ]
     return drawing, loading

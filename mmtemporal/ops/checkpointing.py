@@ -1,5 +1,6 @@
 """Activation checkpointing that does not disturb batch norms."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from typing import Callable
@@ -45,7 +46,7 @@ def checkpointed(
 
 
 @contextmanager
-def _frozen_statistics(*modules: nn.Module):
+def _frozen_statistics(*modules: nn.Module) -> Iterator[None]:
     """Keep batch norms from updating, while they still use batch statistics."""
     norms = [m for each in modules for m in each.modules() if isinstance(m, _BatchNorm)]
     kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]

@@ -7,7 +7,7 @@ how they choose ``A``. In all of them only near frames meet, so it is given as i
 band of K weights, which costs K multiply-adds a value.
 """
 
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 import torch.nn.functional as F
@@ -98,7 +98,9 @@ def mix_reference(frames: Tensor, weights: Tensor) -> Tensor:
     t, k = frames.size(1), weights.size(1)
     moved, kept = frames.tensor_split([weights.size(3)], 2)
     padded = F.pad(moved, (0, 0) * 3 + (k // 2, k // 2))
-    mixed = sum(weights[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k))
+    mixed: Any = sum(
+        weights[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k)
+    )
     return torch.cat((mixed, kept), 2) if kept.size(2) else mixed
 
 
@@ -134,11 +136,11 @@ class _Mix(torch.autograd.Function):
         return out
 
     @staticmethod
-    def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple:
+    def backward(ctx: Any, grad: Tensor) -> tuple:
         frames, weights = ctx.saved_tensors
         k, m = weights.size(1), weights.size(3)
         return (
@@ -181,11 +183,11 @@ class _Correlate(torch.autograd.Function):
         return weights
 
     @staticmethod
-    def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:2])
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple:
+    def backward(ctx: Any, grad: Tensor) -> tuple:
         left, right = ctx.saved_tensors
         return (
             _Mix.apply(right, grad) if ctx.needs_input_grad[0] else None,

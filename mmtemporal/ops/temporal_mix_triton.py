@@ -8,7 +8,7 @@ file needs torch only; Triton is imported when one of them runs.
 import math
 from functools import cache
 from importlib.util import find_spec
-from typing import NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 import torch
 from torch import Tensor
@@ -221,11 +221,11 @@ def _power_of_two(size: int) -> int:
 # -------------------------------------------------------- registration
 
 
-def _keep_mix(ctx, inputs: tuple, output: Tensor) -> None:
+def _keep_mix(ctx: Any, inputs: tuple, output: Tensor) -> None:
     ctx.save_for_backward(*inputs)
 
 
-def _differentiate_mix(ctx, grad: Tensor) -> tuple:
+def _differentiate_mix(ctx: Any, grad: Tensor) -> tuple:
     frames, weights = ctx.saved_tensors
     ops = torch.ops.mmtemporal
     return (
@@ -238,11 +238,11 @@ def _differentiate_mix(ctx, grad: Tensor) -> tuple:
     )
 
 
-def _keep_correlate(ctx, inputs: tuple, output: Tensor) -> None:
+def _keep_correlate(ctx: Any, inputs: tuple, output: Tensor) -> None:
     ctx.save_for_backward(*inputs[:2])
 
 
-def _differentiate_correlate(ctx, grad: Tensor) -> tuple:
+def _differentiate_correlate(ctx: Any, grad: Tensor) -> tuple:
     left, right = ctx.saved_tensors
     mix = torch.ops.mmtemporal.mix_frames
     return (
@@ -263,7 +263,13 @@ def _fake_correlate(left: Tensor, right: Tensor, num_weights: int) -> Tensor:
     return left.new_empty((n, num_weights, t, c))
 
 
-def _register(name: str, function, fake, setup_context, backward) -> None:
+def _register(
+    name: str,
+    function: Callable,
+    fake: Callable,
+    setup_context: Callable,
+    backward: Callable,
+) -> None:
     op = torch.library.custom_op(f'mmtemporal::{name}', function, mutates_args=())
     op.register_fake(fake)
     op.register_autograd(backward, setup_context=setup_context)

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,7 +57,8 @@ def save(draw: Callable[[], Figure], path: Path) -> Path:
 
 def _png(draw: Callable[[], Figure], ink: str, clear: bool) -> bytes:
     buffer = io.BytesIO()
-    with style(), rc_context(dict.fromkeys(TEXT, ink)):
+    colours: Any = dict.fromkeys(TEXT, ink)
+    with style(), rc_context(colours):
         draw().savefig(buffer, format='png', dpi=DPI, transparent=clear)
     return buffer.getvalue()
 
@@ -72,7 +74,6 @@ def draw_curves(curves: Curves, *plots: Callable[[Axes, Curves], None]) -> Figur
         plot(axis, curves)
         axis.set(xlabel='epoch', xlim=(0, None))
         axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.legend()
     return figure
 
 
@@ -81,10 +82,11 @@ def plot_loss(axis: Axes, curves: Curves) -> None:
     for colour, (name, (losses, _)) in zip(COLOURS, curves.items()):
         axis.plot(*zip(*losses), color=colour, label=name)
     axis.set(title='loss of training', ylim=(0, None))
+    axis.legend(loc='upper right')
 
 
 def plot_top1(axis: Axes, curves: Curves) -> None:
-    """Plot the top-1 of the validation."""
+    """Plot the top-1 of the validation, in the colours of the losses."""
     for colour, (name, (_, accuracies)) in zip(COLOURS, curves.items()):
         axis.plot(*zip(*accuracies), 'o-', color=colour, label=name)
     axis.set(title='top-1 of validation', ylim=(0, 1.03))
@@ -128,7 +130,7 @@ def _write(path: Path, frames: list[np.ndarray]) -> None:
     writer = cv2.VideoWriter(
         str(path),
         cv2.CAP_FFMPEG,
-        cv2.VideoWriter_fourcc(*CODEC),
+        cv2.VideoWriter.fourcc(*CODEC),
         FRAMES_PER_SECOND,
         (width, height),
     )

@@ -4,10 +4,12 @@ import platform
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import cast
 
 import mmaction
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 
 from mmtemporal.checkpoints.fit import load_trained
 from mmtemporal.datasets import CLASS_NAMES, MIRRORED_LABELS
@@ -21,12 +23,9 @@ from .results import HEADINGS, Run, cells
 
 # Two scenes in both directions.
 SHOWN = (0, 1, 6, 7)
+# The matrices are explained above them all.
 CAPTIONS = dict(
-    mixing=(
-        'Row t shows of which input frames output frame t is made, in the last layer '
-        'of each stage. On the diagonal nothing is mixed; weight to the right of it '
-        'comes from later frames, to the left of it from earlier ones.'
-    ),
+    mixing='',
     kernels=(
         'The kernels behind these matrices: a violin is the distribution over the '
         'channels of the weight of the frame before (-1), the frame itself (0) and '
@@ -116,9 +115,10 @@ def _confusion(run: Run) -> str:
             kind = 'right' if other == label else 'wrong'
             if other == MIRRORED_LABELS[label]:
                 kind = 'reversed'
+            number, share = counts[label, other], shares[label, other]
+            kind += ' strong' if share > 0.5 else ''
             body += (
-                f'<td class="{kind}" style="--share:{shares[label, other]:.3f}">'
-                f'{counts[label, other] or ""}</td>'
+                f'<td class="{kind}" style="--share:{share:.3f}">{number or ""}</td>'
             )
         body += '</tr>'
     return (
@@ -135,7 +135,7 @@ def _clip(runs: list[Run], data: Path, index: int) -> str:
     bars = ''.join(_bar(run, index, name, mirrored) for run in runs)
     return (
         f'<figure class="card">{video(_path(data, index), name)}'
-        f'<figcaption><b>{escape(name)}</b> {escape(_path(data, index).name)}'
+        f'<figcaption><b>{escape(name)}</b><br>{escape(_path(data, index).name)}'
         f'</figcaption>{bars}</figure>'
     )
 
@@ -173,8 +173,13 @@ def _figure(method: str, name: str, clips: list[Clip]) -> str:
     """Return a figure and its caption, or nothing where it does not fit."""
     if FIGURES[name](clips, None) is None:
         return ''
-    image = picture(lambda: FIGURES[name](clips, None), f'{name} of {method}')
-    return f'<p>{CAPTIONS[name]}</p><div class="scroll">{image}</div>'
+
+    def draw() -> Figure:
+        return cast(Figure, FIGURES[name](clips, None))
+
+    image = picture(draw, f'{name} of {method}')
+    caption = f'<p>{CAPTIONS[name]}</p>' if CAPTIONS[name] else ''
+    return f'{caption}<div class="scroll">{image}</div>'
 
 
 def _path(data: Path, index: int) -> Path:

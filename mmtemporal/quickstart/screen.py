@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import datetime
 from pathlib import Path
+from typing import IO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -69,7 +70,7 @@ class Screen:
         Raises:
             SystemExit: The command failed. The message has the end of its output.
         """
-        tail = deque(maxlen=TAIL)
+        tail: deque[str] = deque(maxlen=TAIL)
         # More threads than free cores wait for each other most of the time.
         environment = {'OMP_NUM_THREADS': '1', **os.environ}
         process = subprocess.Popen(
@@ -81,7 +82,7 @@ class Screen:
             errors='replace',
         )
         try:
-            self._follow(process.stdout, tail, epochs)
+            self._follow(cast(IO[str], process.stdout), tail, epochs)
         except BaseException:
             process.terminate()
             raise

@@ -34,7 +34,7 @@ FORMATS = ('png', 'pdf')
 
 
 def draw_figures(
-    clips: list[Clip], layers: Optional[Sequence[str]] = None
+    clips: list[Clip], layers: Optional[list[str]] = None
 ) -> dict[str, Figure]:
     """Draw what the temporal layers of a network computed for some clips.
 
@@ -97,7 +97,7 @@ def save_figures(
     with style():
         for name, figure in figures.items():
             # The layout is found once, not for every format: it takes most of the time.
-            figure.get_layout_engine().execute(figure)
+            figure.get_layout_engine().execute(figure)  # type: ignore[union-attr]
             figure.set_layout_engine('none')
             for kind in FORMATS:
                 figure.savefig(folder / f'{name}.{kind}')

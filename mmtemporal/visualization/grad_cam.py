@@ -90,7 +90,7 @@ def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
     """
     kept = {}
 
-    def cut(_, __, output: object) -> object:
+    def cut(_: nn.Module, __: tuple, output: object) -> object:
         if not isinstance(output, Tensor) or output.dim() not in (4, 5):
             raise ValueError(
                 f'Grad-CAM needs feature maps, which {layer} does not give'

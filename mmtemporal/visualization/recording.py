@@ -68,7 +68,7 @@ def record(model: nn.Module) -> Iterator[list[Record]]:
         watched.append(entry)
         others[layer] = layer.recorder
         layer.recorder = _join(layer.recorder, entry.keep)
-    records = []
+    records: list[Record] = []
     try:
         yield records
     finally:

@@ -1,7 +1,8 @@
 """The one look of all figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -46,7 +47,7 @@ def new_figure(title: str, width: float, height: float) -> Figure:
     return figure
 
 
-def show_strip(axis: Axes, frames: np.ndarray, **kwargs) -> ScalarMappable:
+def show_strip(axis: Axes, frames: np.ndarray, **kwargs: Any) -> ScalarMappable:
     """Draw frames or heat maps (t, h, w, ...) in a row, frame i at position i.
 
     Args:
@@ -99,7 +100,7 @@ def row_label(axis: Axes, text: str) -> None:
 
 
 def around(
-    neutral: float, values: Sequence[np.ndarray], share: float = 100
+    neutral: float, values: Iterable[np.ndarray], share: float = 100
 ) -> Normalize:
     """Return a scale with a neutral value in its middle.
 
@@ -113,14 +114,14 @@ def around(
     return Normalize(neutral - reach, neutral + reach)
 
 
-def from_zero(values: Sequence[np.ndarray]) -> Normalize:
+def from_zero(values: Iterable[np.ndarray]) -> Normalize:
     """Return a scale from zero to the maximum."""
     return Normalize(0, max(MINIMUM, *(float(value.max()) for value in values)))
 
 
 def violins(axis: Axes, data: Sequence[np.ndarray], positions: Sequence[int]) -> None:
     """Draw distributions, with their minimum, median and maximum."""
-    parts = axis.violinplot(data, positions, widths=0.8, showmedians=True)
+    parts: Any = axis.violinplot(data, positions, widths=0.8, showmedians=True)
     for body in parts['bodies']:
         body.set(facecolor=COLOURS[0], alpha=0.35)
     for name in ('cmins', 'cmaxes', 'cbars', 'cmedians'):

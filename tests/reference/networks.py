@@ -33,7 +33,7 @@ from .tdn import excite
 
 
 def naive(model):
-    """Returns a copy of a network that computes naively.
+    """Return a copy of a network that computes naively.
 
     Raises:
         ValueError: The network has a temporal layer in a variant that is not the
@@ -61,7 +61,7 @@ def _to_clips(x, t):
 
 
 def _to_frames(x):
-    """Copies (n, c, t, h, w) to (n * t, c, h, w)."""
+    """Copy (n, c, t, h, w) to (n * t, c, h, w)."""
     return x.transpose(1, 2).flatten(0, 1)
 
 
@@ -116,7 +116,7 @@ def interlace_and_convolve(self, x):
 
 
 def shift_frames(frames, shift):
-    """Moves groups by whole numbers of frames, with zeros coming in.
+    """Move groups by whole numbers of frames, with zeros coming in.
 
     Shape:
         - frames: (n, t, g, ...)

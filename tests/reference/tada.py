@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 
 def convolve_frames(x, weight, alpha, calibrate, stride=1, padding=0, groups=1):
-    """Convolves every frame with its own kernel.
+    """Convolve every frame with its own kernel.
 
     Args:
         x: (n, c, t, h, w).
@@ -35,7 +35,7 @@ def convolve_frames(x, weight, alpha, calibrate, stride=1, padding=0, groups=1):
 
 
 def convolve_windows(x, weight, alpha, calibrate, stride=1, padding=0):
-    """Convolves the window of every output frame with that frame's kernel.
+    """Convolve the window of every output frame with that frame's kernel.
 
     Args:
         x: (n, c, t, h, w).

@@ -20,7 +20,7 @@ def long_term_gate(layer, x):
 
 
 def excite(layer, difference):
-    """Returns the attention of the differences in one direction."""
+    """Return the attention of the differences in one direction."""
     branches = [difference]
     if layer.num_scales >= 2:
         pooled = layer.pooled_bn(layer.pooled(F.avg_pool2d(difference, 2)))

@@ -36,7 +36,7 @@ def _move(x, shift):
 
 
 def interlace(x, num_segments, offset, weight, direction=-1):
-    """Moves each of ``groups`` equal runs of channels by its offset.
+    """Move each of ``groups`` equal runs of channels by its offset.
 
     Args:
         x: (n * t, c, h, w), all of whose channels move.

@@ -21,7 +21,7 @@ def tool(monkeypatch):
 
 
 def rows(tool, page):
-    """Returns the rows of the table in a page, without its head."""
+    """Return the rows of the table in a page, without its head."""
     (block,) = tool.BLOCK.finditer(page.read_text())
     lines = [line for line in block[0].splitlines() if line.startswith('|')]
     assert lines[:2] == tool.HEAD
@@ -29,7 +29,12 @@ def rows(tool, page):
 
 
 @pytest.mark.parametrize(
-    'number, path', enumerate(RECIPES), ids=lambda x: Path(str(x)).stem
+    'number, path',
+    [
+        pytest.param(*row, marks=[pytest.mark.slow] if row[0] else [])
+        for row in enumerate(RECIPES)
+    ],
+    ids=lambda x: Path(str(x)).stem,
 )
 def test_row(tool, number, path):
     if Config.fromfile(path).model.backbone.backbone.type.startswith('torchvision.'):

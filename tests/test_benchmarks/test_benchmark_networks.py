@@ -10,7 +10,7 @@ import torch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BENCHMARKS = REPOSITORY / 'benchmarks'
-PAGES = [REPOSITORY / 'README.md', REPOSITORY / 'docs' / 'speed.md']
+PAGES = [REPOSITORY / 'docs' / 'speed.md']
 
 
 @pytest.fixture
@@ -18,6 +18,7 @@ def tools(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
 
 
+@pytest.mark.slow
 def test_compares_all_implementations(tmp_path):
     out = tmp_path / 'speed.csv'
     arguments = '--depth 18 --size 36 --frames 4 --repeats 1 --settings plain fused'
@@ -51,6 +52,7 @@ def test_compares_all_implementations(tmp_path):
     assert out.with_suffix('.png').stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_an_unknown_setting_is_named():
     command = [sys.executable, BENCHMARKS / 'networks.py', '--settings', 'plain+fast']
     done = subprocess.run(command, capture_output=True, text=True)

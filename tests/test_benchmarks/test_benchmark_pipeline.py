@@ -41,7 +41,7 @@ def video(tmp_path_factory):
 
 
 def raw_frames_config(folder):
-    """Makes a config of images, which the motion clips are not."""
+    """Make a config of images, which the motion clips are not."""
     cfg = Config.fromfile(shipped_config('TIN'))
     for name in ('train', 'test'):
         dataset = cfg[f'{name}_dataloader'].dataset
@@ -57,6 +57,7 @@ def raw_frames_config(folder):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('split', ['train', 'test'])
 def test_every_transform_has_a_row(tmp_path, video, split):
     configs = [shipped_config('TDN'), raw_frames_config(tmp_path)]
@@ -107,6 +108,7 @@ def test_errors_name_the_argument(tmp_path, video, monkeypatch, capsys):
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_settings_beside_the_usual_one(tmp_path):
     out = tmp_path / 'settings.csv'
     options = ['--groups', 'readers', '--seconds', '1', '--repeats', '1', '--out', out]

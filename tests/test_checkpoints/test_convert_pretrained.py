@@ -13,7 +13,7 @@ from network_names import RESNETS
 
 
 def resnet18():
-    """Returns a random ResNet-18 as torchvision and timm have it."""
+    """Return a random ResNet-18 as torchvision and timm have it."""
     shapes = {'conv1.weight': (64, 3, 7, 7)}
     norms = {'bn1': 64}
     for i, c in enumerate((64, 128, 256, 512), start=1):

@@ -10,6 +10,7 @@ from convert_tool import REPOSITORY, TINY, TOOL, convert, refuse, small_config
 from mmaction.apis import init_recognizer
 from mmengine import Config
 from parity import CONFIGS, build_recognizer, load_fixture, make_state_dict
+from selection import slow_but
 
 from mmtemporal.checkpoints import convert_state_dict
 
@@ -21,9 +22,10 @@ FIXTURES = {
     'tada2d_r50_8f': ('tada2d_r50', 'model_state', ''),
     'tadaconvnextv2_t_16f': ('tadaconvnextv2_tiny', 'model_state', ''),
 }
+QUICK = ('tdn_r50_8f', 'tadaconvnextv2_t_16f')
 
 
-@pytest.mark.parametrize('name', FIXTURES)
+@pytest.mark.parametrize('name', slow_but(QUICK, FIXTURES))
 def test_releases_of_the_authors(name, tmp_path, dst, capsys):
     config, container, prefix = FIXTURES[name]
     state_dict = make_state_dict(load_fixture(name))

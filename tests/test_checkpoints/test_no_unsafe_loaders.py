@@ -33,7 +33,7 @@ ALLOWED = [
 
 
 def unsafe_calls(source):
-    """Lists calls, and other mentions, of functions that run what is in a file."""
+    """List calls, and other mentions, of functions that run what is in a file."""
     tree = ast.parse(source)
     names = {}
     for node in ast.walk(tree):
@@ -63,7 +63,7 @@ def unsafe_calls(source):
 
 
 def dotted(node, names):
-    """Returns the full name of what an expression refers to, or None."""
+    """Return the full name of what an expression refers to, or None."""
     if isinstance(node, ast.Name):
         return names.get(node.id)
     if isinstance(node, ast.Attribute):

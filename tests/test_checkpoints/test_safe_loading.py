@@ -50,7 +50,7 @@ def array_of(value):
 
 
 def look_up(*names):
-    """Follows attributes by the ``getattr`` that checkpoints may use."""
+    """Follow attributes by the ``getattr`` that checkpoints may use."""
     value = HistoryBuffer
     for name in names:
         value = Call(getattr, value, name)

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from fresh_process import run_python
+from selection import slow_but
 
 from mmtemporal.compat import (
     evaluation,
@@ -22,7 +23,9 @@ print(recall.mean(), auc, hasattr(np, 'trapz'))
 """
 
 
-@pytest.mark.parametrize('first', ['mmtemporal', 'mmaction.evaluation'])
+@pytest.mark.parametrize(
+    'first', slow_but(['mmtemporal'], ['mmtemporal', 'mmaction.evaluation'])
+)
 def test_restore_trapz(first):
     done = run_python('-c', f'import {first}\nimport mmtemporal\n{AREA}')
     recall, area, numpy_has_it = done.stdout.split()

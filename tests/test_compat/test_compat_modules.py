@@ -15,6 +15,7 @@ from fresh_process import run_python
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils.dl_utils import misc
+from selection import slow_but
 
 from mmtemporal.compat import (
     imports,
@@ -173,7 +174,7 @@ def test_newer_mmcv_is_refused_without_the_fix(import_mmaction, monkeypatch):
     assert import_mmaction('mmcv', '2.2.0')
 
 
-@pytest.mark.parametrize('timm', [False, True])
+@pytest.mark.parametrize('timm', slow_but([False], [False, True]))
 def test_disable_multimodal_without_timm(tmp_path, timm):
     info = tmp_path / 'transformers-5.0.0.dist-info'
     info.mkdir()

@@ -31,6 +31,7 @@ pathlib.Path(__file__).with_name(f'rank{get_rank()}').touch()
 """
 
 
+@pytest.mark.slow
 def test_two_processes_on_cpu(tmp_path):
     script = tmp_path / 'train.py'
     script.write_text(TWO_PROCESSES)

@@ -20,7 +20,7 @@ def same_draws():
 
 
 def sample(transform, num_frames, **results):
-    """Returns the frames (clips, t) that a transform takes of a video."""
+    """Return the frames (clips, t) that a transform takes of a video."""
     results.update(total_frames=num_frames, start_index=START_INDEX)
     results = transform(results)
     assert results['num_clips'] == transform.num_clips

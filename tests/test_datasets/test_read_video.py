@@ -47,7 +47,7 @@ def test_unreadable_videos(root, tmp_path):
 
 
 def write_frames(folder, template, first, count=20):
-    """Writes plain pictures whose brightness tells their number."""
+    """Write plain pictures whose brightness tells their number."""
     folder.mkdir()
     (folder / 'readme.txt').write_text('no frame')
     for i in range(count):

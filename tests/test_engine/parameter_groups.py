@@ -22,7 +22,7 @@ def build(
 
 
 def multipliers(model, wrapper):
-    """Returns {name: (lr, decay)} in units of the base, of each parameter once."""
+    """Return {name: (lr, decay)} in units of the base, of each parameter once."""
     names = {param: name for name, param in model.named_parameters()}
     result = {}
     for group in wrapper.optimizer.param_groups:
@@ -51,7 +51,7 @@ class Everything(nn.Module):
 
 
 def tree(**children):
-    """Returns a module with these children, given by name."""
+    """Return a module with these children, given by name."""
     module = nn.Module()
     for name, child in children.items():
         setattr(module, name, child)

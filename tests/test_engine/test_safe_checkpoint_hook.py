@@ -20,7 +20,7 @@ from mmtemporal.engine import SafeCheckpointHook
 
 
 def files(folder):
-    """Lists the files of a folder, but for the config of the run."""
+    """List the files of a folder, but for the config of the run."""
     paths = [path for path in folder.iterdir() if path.is_file()]
     return sorted(path.name for path in paths if path.suffix != '.py')
 

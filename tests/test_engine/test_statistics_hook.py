@@ -65,7 +65,7 @@ class Network(BaseModel):
 
 
 class Witness(Hook):
-    """Computes the values from the inputs of the layers, and counts the recorders."""
+    """Compute the values from the inputs of the layers, and count the recorders."""
 
     priority = 'VERY_LOW'
 
@@ -104,7 +104,7 @@ class Witness(Hook):
 
 
 def model_free(layer, x):
-    """Runs a layer as training does, but leaves its statistics."""
+    """Run a layer as training does, but leaves its statistics."""
     state = {key: value.clone() for key, value in layer.state_dict().items()}
     out = layer(x)
     layer.load_state_dict(state)

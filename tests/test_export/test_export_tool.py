@@ -11,6 +11,7 @@ import pytest
 import torch
 from mmaction.apis import inference_recognizer, init_recognizer
 from mmengine import Config
+from selection import slow_but
 from stock_config import small_config
 from torch import nn
 
@@ -84,7 +85,7 @@ def video(data_root):
 
 @pytest.fixture(scope='module')
 def make_model(data_root, tmp_path_factory):
-    """Writes a config and a checkpoint of a network whose scores are not all zero."""
+    """Write a config and a checkpoint of a network whose scores are not all zero."""
 
     def make(name):
         folder = tmp_path_factory.mktemp(name)
@@ -142,7 +143,9 @@ def tdn(make_model):
     return make_model('TDN')
 
 
-@pytest.mark.parametrize('kind', ['torchscript', 'torch-export'])
+@pytest.mark.parametrize(
+    'kind', slow_but(['torchscript'], ['torchscript', 'torch-export'])
+)
 def test_formats_of_torch(kind, tool, tdn, video, tmp_path):
     out = tmp_path / f'model{FORMATS[kind].suffix}'
     run(tool, tdn, out, '--format', kind, '--check', video, '--normalise')

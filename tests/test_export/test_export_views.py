@@ -67,7 +67,7 @@ def make_config(sampler, *steps, head='mmtemporal.TINHead', **options):
 
 
 def save(cfg, folder):
-    """Writes a config and weights whose scores differ from video to video."""
+    """Write a config and weights whose scores differ from video to video."""
     file = folder / 'config.py'
     if cfg is not None:
         cfg.dump(file)
@@ -87,7 +87,7 @@ def export(folder, *options):
 
 
 def score(example, network, view, video):
-    """Scores a video as the example does, of which only onnxruntime is replaced."""
+    """Score a video as the example does, of which only onnxruntime is replaced."""
     frames = torch.from_numpy(example.read_view(video, view))
     if view['mean']:
         mean, std = (torch.tensor(view[key]).view(3, 1, 1) for key in ('mean', 'std'))
@@ -107,7 +107,9 @@ def score(example, network, view, video):
         (SEGMENTS, [SQUARE], dict(to_rgb=True), 'prob'),
     ],
 )
-@pytest.mark.parametrize('flags', [(), ('--normalise',)])
+@pytest.mark.parametrize(
+    'flags', [(), pytest.param(('--normalise',), marks=pytest.mark.slow)]
+)
 def test_scores_are_those_of_testing(
     sampler, steps, options, average, flags, example, video, tmp_path, capsys
 ):

@@ -19,7 +19,7 @@ SQUARE = dict(type='Resize', scale=(32, 32), keep_ratio=False)
 
 
 def plain_view(cfg):
-    """Returns the view as programs read it from the file."""
+    """Return the view as programs read it from the file."""
     return json.loads(json.dumps(asdict(view_of(cfg))))
 
 

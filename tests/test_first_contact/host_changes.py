@@ -15,7 +15,7 @@ HOSTS = ('mmengine', 'mmcv', 'mmaction')
 
 
 def import_hosts():
-    """Imports all of them that can be, with what the wheel of mmaction2 lacks."""
+    """Import all of them that can be, with what the wheel of mmaction2 lacks."""
     sys.modules.setdefault('importlib_metadata', importlib.metadata)
     for name in ('drn', 'drn.drn'):
         module = types.ModuleType(f'mmaction.models.localizers.{name}')
@@ -35,7 +35,7 @@ def is_of_host(name):
 
 
 def snapshot():
-    """Returns what modules and classes hold, and a copy of what can change inside."""
+    """Return what modules and classes hold, and a copy of what can change inside."""
     found = {}
     for name, module in sorted(sys.modules.items()):
         if not is_of_host(name) or module is None:

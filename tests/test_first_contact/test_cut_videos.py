@@ -28,14 +28,14 @@ def encode(path, *options):
 
 
 def shown(path):
-    """Returns the frames that ffmpeg shows."""
+    """Return the frames that ffmpeg shows."""
     raw = ('-f', 'rawvideo', '-pix_fmt', 'rgb24', '-fps_mode', 'passthrough', '-')
     data = np.frombuffer(ffmpeg('-i', path, *raw), np.uint8)
     return data.reshape(-1, HEIGHT, WIDTH, 3)
 
 
 def read(path, mode='accurate'):
-    """Returns all frames, which are asked for in another order if that is possible."""
+    """Return all frames, which are asked for in another order if that is possible."""
     init_default_scope('mmaction')
     sample = StrictDecordInit()(dict(filename=str(path)))
     order = np.arange(sample['total_frames'])

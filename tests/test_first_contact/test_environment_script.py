@@ -9,6 +9,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from selection import slow_but
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COPIED = ('mmtemporal', 'configs', 'tools', 'requirements')
@@ -210,7 +211,7 @@ def test_what_pip_says_of_another_failure(sources, environment, verbose):
     assert 'No matching distribution found for mmtemporal-has-no' in done.stderr
 
 
-@pytest.mark.parametrize('version', ['1.7.2', '2.4.0'])
+@pytest.mark.parametrize('version', slow_but(['2.4.0'], ['1.7.2', '2.4.0']))
 def test_an_mmcv_that_mmaction2_refuses_is_not_ready(sources, environment, version):
     (packages,) = environment.glob('lib/python*/site-packages')
     install('mmcv', packages, version=version, content=f'__version__ = "{version}"\n')

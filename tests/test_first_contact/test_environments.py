@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from selection import slow_but
 
 from mmtemporal import tools
 from mmtemporal.datasets import make_motion_clips
@@ -85,7 +86,7 @@ def test_tools_of_a_checkout(checkout, tmp_path):
 # ------------------------------------------------- what mim starts
 
 
-@pytest.mark.parametrize('tool', ['train', 'test'])
+@pytest.mark.parametrize('tool', slow_but(['train'], ['train', 'test']))
 def test_scripts_that_mim_starts(tool, tmp_path):
     """``mim train`` and ``mim test`` first ask them for their options."""
     script = REPOSITORY / f'mmtemporal/.mim/tools/{tool}.py'

@@ -59,12 +59,11 @@ NAMED_ALLOWED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('named', 'more'),
-    [
-        pytest.param(MODULES, set(), id='modules'),
-        pytest.param(NAMED, NAMED_ALLOWED, id='hook', marks=pytest.mark.slow),
-    ],
+    [(MODULES, set()), (NAMED, NAMED_ALLOWED)],
+    ids=['modules', 'hook'],
 )
 def test_only_what_is_listed_is_changed(named, more):
     changed = set(run([SCRIPT, 'mmtemporal', 'mmtemporal.models', *named]))

@@ -6,6 +6,7 @@ from mmaction.registry import MODELS
 from mmengine import Config
 from mmengine.model import PretrainedInit
 from mmengine.registry import DefaultScope
+from selection import slow_but
 
 from mmtemporal.models.heads import TAdaHead, TAMHead
 from mmtemporal.models.layers import AttentionRouting, ConvRouting, TAdaConv2d
@@ -51,14 +52,8 @@ FORMS = {
     ),
 }
 # The rest runs in the long suite.
-QUICK = ('list', 'class', 'scope', 'last of three')
-forms = pytest.mark.parametrize(
-    'form',
-    [
-        form if form in QUICK else pytest.param(form, marks=pytest.mark.slow)
-        for form in FORMS
-    ],
-)
+QUICK = ('list', 'last of three')
+forms = pytest.mark.parametrize('form', slow_but(QUICK, FORMS))
 
 
 def build(cfg):

@@ -7,6 +7,8 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
 from network_names import RESNETS
+from own_checkpoints import QUICK
+from selection import slow_but
 
 CONVNEXT = dict(depths=(1, 1, 1, 1), channels=(16, 32, 64, 128))
 CONVNEXTS = {
@@ -14,7 +16,7 @@ CONVNEXTS = {
     'TAdaConvNeXtV2': dict(CONVNEXT, head_dim=8),
 }
 channels = pytest.mark.parametrize('channels', [1, 10])
-resnets = pytest.mark.parametrize('kind', RESNETS)
+resnets = pytest.mark.parametrize('kind', slow_but(QUICK, RESNETS))
 
 
 def backbone(kind, **changes):
@@ -47,7 +49,7 @@ def log(caplog):
 
 
 def write(state, layout, file):
-    """Writes a ResNet as other programs have it."""
+    """Write a ResNet as other programs have it."""
     if layout == 'torchvision':
         rename = backbone('TANet').image_name
         state = {rename(name): tensor for name, tensor in state.items()}
@@ -64,8 +66,9 @@ def assert_repeated(stem, colours):
 
 
 @resnets
-@channels
-@pytest.mark.parametrize('layout', ['torchvision', 'recognizer', 'backbone'])
+@pytest.mark.parametrize(
+    ('channels', 'layout'), [(1, 'torchvision'), (10, 'recognizer'), (10, 'backbone')]
+)
 def test_resnets(kind, channels, layout, tmp_path, log):
     file = str(tmp_path / 'colours.pth')
     state = shaken('ResNet')

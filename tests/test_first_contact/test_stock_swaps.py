@@ -4,6 +4,7 @@ import pytest
 import stock_zoo as zoo
 from network_names import OF_FRAMES as NETWORKS_OF_FRAMES
 from network_names import head_of
+from selection import slow_but
 from test_stock_zoo import add_a_layer, frames_of
 
 OF_FRAMES = (
@@ -14,10 +15,6 @@ OF_CLIPS = (
     *('c2d', 'c3d', 'csn', 'i3d', 'r2plus1d', 'slowfast', 'slowonly', 'x3d', 'mvit'),
     *('swin', 'timesformer', 'uniformer', 'uniformerv2', 'videomae'),
 )
-
-
-def slow_but(quick, names):
-    return [n if n in quick else pytest.param(n, marks=pytest.mark.slow) for n in names]
 
 
 def swap_lines(path, backbone, frames, classes):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from adapters import adapter, build
 from backbone_libraries import import_or_skip
+from selection import slow_but
 from torch import nn
 
 from mmtemporal.models import TAda2D, TAdaConvNeXtV2
@@ -21,7 +22,7 @@ def calibrated(net):
     ]
 
 
-@pytest.mark.parametrize('channels', FLOW)
+@pytest.mark.parametrize('channels', slow_but([10], FLOW))
 def test_the_stem_is_one_whatever_its_channels(channels):
     by_adapter = adapter(dict(RESNET, in_channels=channels), 'TAdaConv2d')
     assert calibrated(by_adapter) == calibrated(adapter(RESNET, 'TAdaConv2d'))

@@ -16,13 +16,13 @@ both = pytest.mark.parametrize('network', ARCHS)
 
 
 def build(network, **options):
-    """Builds a small network for clips of four frames, its blocks at work."""
+    """Build a small network for clips of four frames, its blocks at work."""
     defaults = dict(arch=ARCHS[network], num_segments=T, layer_scale_init_value=1.0)
     return network(**{**defaults, **options})
 
 
 def randomise(model):
-    """Takes a network away from its start, where much of it is zero."""
+    """Take a network away from its start, where much of it is zero."""
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.1)
     return model

@@ -12,6 +12,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint, save_checkpoint
+from selection import slow_but
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -21,14 +22,17 @@ from mmtemporal.models.layers import (
 )
 from mmtemporal.models.layers.temporal_interlace import OffsetNet
 
-
-def mark(host):
-    slow = host.name in ('timm.inception_v3', 'torchvision.resnext50_32x4d')
-    return pytest.param(host, marks=[pytest.mark.slow] if slow else [])
+# Of frames and of clips, of convolutions and of tokens, and of each library.
+QUICK = (
+    *('ResNet', 'MobileNetV2', 'ResNet3dSlowOnly', 'X3D', 'SwinTransformer3D'),
+    *('timm.convnext_atto', 'timm.vit_tiny_patch16_224', 'timm.resnet10t'),
+    *('torchvision.shufflenet_v2_x0_5', 'mmpretrain.ResNet', 'mmpretrain.MobileOne'),
+)
+QUICK_HOSTS = [host for host in HOSTS if host.name in QUICK]
 
 
 # One host after the other, so that few are kept at a time.
-@pytest.fixture(scope='module', params=map(mark, HOSTS), ids=str)
+@pytest.fixture(scope='module', params=slow_but(QUICK_HOSTS, HOSTS), ids=str)
 def host(request):
     library, _, name = request.param.name.rpartition('.')
     if library:
@@ -72,7 +76,7 @@ def _build(name, kind):
 
 
 def build(host, kind='own'):
-    """Builds a recognizer around the host, 'bare' or with temporal layers in it."""
+    """Build a recognizer around the host, 'bare' or with temporal layers in it."""
     model = deepcopy(_build(host.name, kind))
     with torch.no_grad():
         for module in model.modules():
@@ -89,7 +93,7 @@ def build(host, kind='own'):
 
 
 def build_trained(host):
-    """Builds a stock recognizer whose batch norms have statistics."""
+    """Build a stock recognizer whose batch norms have statistics."""
     model = build(host, 'bare').double()
     for module in model.modules():
         if isinstance(module, _BatchNorm):
@@ -100,7 +104,7 @@ def build_trained(host):
 
 
 def clips(host):
-    """Returns two clips as the recognizer takes them."""
+    """Return two clips as the recognizer takes them."""
     x = torch.randn(2, host.t, 3, host.size, host.size, dtype=torch.float64)
     return x.transpose(1, 2).unsqueeze(1) if host.is_3d else x
 

@@ -8,7 +8,7 @@ from torch import nn
 
 
 def assert_refused(model, state, tmp_path, message):
-    """Loads tensors of a backbone into one, and those of a recognizer into both."""
+    """Load tensors of a backbone into one, and those of a recognizer into both."""
     recognizer = nn.Module()
     recognizer.backbone = model
     file = str(tmp_path / 'x.pth')

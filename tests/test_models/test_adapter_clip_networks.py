@@ -45,7 +45,7 @@ SPATIAL, TEMPORAL = 'spatial_convs', 'temporal_convs'
 
 
 def build_clip_network(host, num_segments, **adapter):
-    """Builds a stock recognizer around a host, bare if nothing is said of layers."""
+    """Build a stock recognizer around a host, bare if nothing is said of layers."""
     backbone = deepcopy(host)
     if adapter:
         backbone = dict(

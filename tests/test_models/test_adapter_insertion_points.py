@@ -8,7 +8,7 @@ from mmengine.logging import MMLogger
 
 
 def blocks(pattern, numbers, first=1, skip=0):
-    """Returns the names of the blocks of consecutive stages."""
+    """Return the names of the blocks of consecutive stages."""
     return [
         pattern.format(stage, i)
         for stage, number in enumerate(numbers, first)

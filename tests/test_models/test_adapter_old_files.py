@@ -20,7 +20,7 @@ NESTED = dict(
 
 @pytest.fixture(params=[RESNET, NESTED], ids=['alone', 'nested'])
 def make(request):
-    """Makes a recognizer whose layers all do something."""
+    """Make a recognizer whose layers all do something."""
 
     def make(seed):
         backbone = dict(
@@ -49,13 +49,13 @@ def old_name(name, levels):
 
 
 def old_state(backbone):
-    """Returns the tensors of an adapter by the names that they had."""
+    """Return the tensors of an adapter by the names that they had."""
     levels = 2 if isinstance(backbone.backbone, type(backbone)) else 1
     return {old_name(name, levels): x for name, x in backbone.state_dict().items()}
 
 
 def old_recognizer(model):
-    """Returns the tensors of a recognizer by the names that they had."""
+    """Return the tensors of a recognizer by the names that they had."""
     tensors = {f'backbone.{name}': x for name, x in old_state(model.backbone).items()}
     head = {k: x for k, x in model.state_dict().items() if k.startswith('cls_head.')}
     assert any('.temporal.' in name for name in tensors)
@@ -77,7 +77,7 @@ def pretrained(model, tensors, _, file):
 
 
 def load_into_the_backbone(model, tensors, own, file):
-    """Loads a file of the recognizer where its backbone is expected."""
+    """Load a file of the recognizer where its backbone is expected."""
     save_checkpoint(dict(state_dict=tensors), file)
     load_checkpoint(model.backbone, file)
     model.cls_head.load_state_dict(own.cls_head.state_dict())
@@ -94,7 +94,7 @@ def load_state_dict(model, tensors, *_):
 
 
 def load_averaged(model, tensors, *_):
-    """Loads what EMAHook keeps."""
+    """Load what EMAHook keeps."""
     averaged = nn.Module()
     averaged.module = model
     tensors = {f'module.{name}': x for name, x in tensors.items()}

@@ -42,7 +42,7 @@ def test_frozen_stages_freeze_the_layers_in_them(host, stages, rest, kind):
 
 
 def norms(model):
-    """Returns the batch norms of the host, and those of the temporal layers."""
+    """Return the batch norms of the host, and those of the temporal layers."""
     temporal = {
         norm
         for layer in model.temporal_layers().values()
@@ -113,7 +113,7 @@ def test_weights_from_other_libraries_are_kept(name):
 
 @pytest.fixture
 def host_file(tmp_path):
-    """Returns a checkpoint of a MobileNetV2, and its tensors."""
+    """Return a checkpoint of a MobileNetV2, and its tensors."""
     host = build(MOBILENET)
     shake(host)
     file = str(tmp_path / 'host.pth')

@@ -3,9 +3,13 @@
 import pytest
 import torch
 from mmaction.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from mmengine import Config
+from parity import CONFIGS
+from selection import slow_but
 from small_backbones import (
     BACKBONES,
     CASES,
+    PARAMS,
     REGISTERED,
     RESNETS,
     T,
@@ -22,7 +26,7 @@ from mmtemporal.networks import NETWORKS
 from mmtemporal.registry import MODELS
 
 
-@pytest.fixture(params=BACKBONES)
+@pytest.fixture(params=PARAMS)
 def name(request):
     return request.param
 
@@ -50,11 +54,12 @@ def test_shapes_and_attributes(name):
 
 @pytest.mark.parametrize('depth', [18, 34, 50, 101, 152])
 def test_all_depths_build(resnet, depth):
-    model = build(resnet, depth=depth, head=False)
-    width = 2048 if depth >= 50 else 512
-    with torch.no_grad():
-        out = model.backbone.eval()(frames(resnet, n=1, size=40))
-    assert out.shape == (T, width, 2, 2)
+    case = CASES[resnet]
+    cfg = Config.fromfile(CONFIGS / f'_base_/models/{case.config}.py').model.backbone
+    cfg.update({**case.small, 'depth': depth, 'num_segments': T})
+    with torch.device('meta'):  # without weights, and nothing is computed
+        out = MODELS.build(cfg).eval()(frames(resnet, n=1, size=40))
+    assert out.shape == (T, 2048 if depth >= 50 else 512, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +153,9 @@ def test_state_dict_round_trip(name):
 
 
 # MMAction2's networks move their batch norms once more when they recompute.
-@pytest.mark.parametrize('name', [n for n in BACKBONES if not CASES[n].wrapped])
+@pytest.mark.parametrize(
+    'name', slow_but(NETWORKS, [n for n in BACKBONES if not CASES[n].wrapped])
+)
 def test_recomputed_activations_change_nothing(name):
     kept, recomputed = build(name).double(), build(name, with_cp=True).double()
     recomputed.load_state_dict(kept.state_dict(), strict=True)

@@ -37,7 +37,7 @@ def test_frozen_stages(resnet):
 
 
 def norms_of(backbone):
-    """Returns the batch norms of the ResNet and those of the temporal layers."""
+    """Return the batch norms of the ResNet and those of the temporal layers."""
     temporal = {m for part in new_modules(backbone).values() for m in part.modules()}
     norms = [m for m in backbone.modules() if is_norm(m)]
     return (

@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmcv.cnn import fuse_conv_bn
 from small_backbones import (
-    BACKBONES,
     CASES,
+    PARAMS,
     RESNETS,
     T,
     build,
@@ -20,7 +20,7 @@ from torch import nn
 from mmtemporal.models import fuse_for_inference
 
 
-@pytest.fixture(params=BACKBONES)
+@pytest.fixture(params=PARAMS)
 def name(request):
     return request.param
 

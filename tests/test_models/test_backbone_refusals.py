@@ -6,10 +6,10 @@ from mmaction.apis import init_recognizer
 from mmengine import Config
 from mmengine.runner import save_checkpoint
 from parity import CONFIGS
-from small_backbones import BACKBONES, CASES, RESNETS, T, build, temporal_stages
+from small_backbones import CASES, PARAMS, RESNETS, T, build, temporal_stages
 
 
-@pytest.fixture(params=BACKBONES)
+@pytest.fixture(params=PARAMS)
 def name(request):
     return request.param
 

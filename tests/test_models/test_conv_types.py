@@ -21,7 +21,7 @@ def build(**cfg):
 
 
 def kinds(backbone, *classes):
-    """Returns the class of each convolution, by the name of its ConvModule."""
+    """Return the class of each convolution, by the name of its ConvModule."""
     return {
         name.removesuffix('.conv'): type(module)
         for name, module in backbone.named_modules()

@@ -9,7 +9,7 @@ from torch import nn
 
 
 def randomise(model):
-    """Takes a network away from its start, where much of it is zero."""
+    """Take a network away from its start, where much of it is zero."""
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.1)
     return model

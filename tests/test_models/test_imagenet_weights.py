@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from small_backbones import BACKBONES, RESNETS, build
+from small_backbones import PARAMS, RESNETS, build
 
 
-@pytest.fixture(params=BACKBONES)
+@pytest.fixture(params=PARAMS)
 def name(request):
     return request.param
 
@@ -16,7 +16,7 @@ def resnet(request):
 
 
 def torchvision_state_dict(backbone):
-    """Returns a ResNet in torchvision's layout that fits the backbone."""
+    """Return a ResNet in torchvision's layout that fits the backbone."""
     state = {'fc.weight': torch.rand(10, 512), 'fc.bias': torch.rand(10)}
     for key, value in backbone.state_dict().items():
         name = backbone.image_name(key)

@@ -14,7 +14,7 @@ CASES = {
 
 
 def fake_tin_shift(frames, shift):
-    """Stands for the CUDA operator, with a correct gradient."""
+    """Stand for the CUDA operator, with a correct gradient."""
     n, t, c, pixels = frames.shape
     shift = shift.repeat_interleave(c // shift.size(1), 1)
     return Shift.apply(frames[..., None], shift, -1)[..., 0]

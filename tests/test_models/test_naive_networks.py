@@ -46,7 +46,7 @@ SHIFTS = r'gradient of .*(routing\.a|ltdm\.(pooled|full)_bn)\.bias'
 
 
 def build(name, **options):
-    """Builds a network far from its start, where temporal layers do nothing."""
+    """Build a network far from its start, where temporal layers do nothing."""
     model = MODELS.build(dict(type=f'mmtemporal.{name}', **options))
     weights = {k: named_tensor(k, v.shape, 0) for k, v in model.state_dict().items()}
     for key, value in weights.items():
@@ -63,7 +63,7 @@ def make_input(model):
 
 
 def run(model, x):
-    """Returns the outputs in both modes, gradients and statistics, by name."""
+    """Return the outputs in both modes, gradients and statistics, by name."""
     x = x.clone().requires_grad_()
     out = {'output in eval mode': model.eval()(x).detach()}
     y = model.train()(x)

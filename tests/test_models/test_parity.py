@@ -21,7 +21,7 @@ CASES = [
 
 
 def build(config, fixture):
-    """Builds the recognizer of a base config with the fixture's weights."""
+    """Build the recognizer of a base config with the fixture's weights."""
     head = dict(num_classes=174, dropout_ratio=0)
     backbone = dict(drop_path_rate=0) if 'convnext' in config else {}
     model = build_recognizer(config, cls_head=head, backbone=backbone)
@@ -32,7 +32,7 @@ def build(config, fixture):
 
 
 def forward(model, x):
-    """Returns the scores of clips (n, frames, 3, h, w)."""
+    """Return the scores of clips (n, frames, 3, h, w)."""
     if isinstance(model, Recognizer3D):
         # One view of each clip.
         return model(x.transpose(1, 2).unsqueeze(1), stage='head')
@@ -87,7 +87,7 @@ def test_one_training_step(name, config):
 
 
 def folded_bias(weights, running_mean):
-    """Returns what the conversion has taken off a running mean."""
+    """Return what the conversion has taken off a running mean."""
     conv = re.sub(r'\bbn(\d)\.running_mean$', r'conv\1.bias', running_mean)
     conv = re.sub(r'downsample\.1\.running_mean$', 'downsample.0.bias', conv)
     return weights.get(conv, 0) if conv != running_mean else 0

@@ -17,7 +17,7 @@ from mmtemporal.models.layers import TAM, TemporalShift
 
 
 def build(config, num_classes, changes):
-    """Builds a recognizer without memory behind its tensors."""
+    """Build a recognizer without memory behind its tensors."""
     register_all_modules()
     cfg = Config.fromfile(CONFIGS / f'_base_/models/{config}.py')
     cfg.model.backbone.update(changes)
@@ -69,7 +69,7 @@ def test_parameters(config, num_classes, changes, expected):
 
 
 def count(model, *shape):
-    """Counts the multiply-adds of a batch, with those of mixing, in units of 1e9."""
+    """Count the multiply-adds of a batch, with those of mixing, in units of 1e9."""
     mixing = []
 
     def note(module, _, output):
@@ -109,10 +109,15 @@ MULTIPLY_ADDS = [
     ('tadaconvnext_tiny', t(16), 256, 47, 0.5),
     ('tadaconvnext_tiny', t(32), 256, 94, 0.5),
 ]
+QUICK = [(t(8), 224), (t(16), 224)]
 
 
 @pytest.mark.parametrize(
-    ('config', 'changes', 'size', 'expected', 'exactness'), MULTIPLY_ADDS
+    ('config', 'changes', 'size', 'expected', 'exactness'),
+    [
+        pytest.param(*row, marks=[] if row[1:3] in QUICK else [pytest.mark.slow])
+        for row in MULTIPLY_ADDS
+    ],
 )
 def test_multiply_adds(config, changes, size, expected, exactness):
     model = build(config, 174 if 'tdn' in config else 400, changes)

@@ -19,7 +19,7 @@ def build(depth=18, **changes):
 
 
 def imagenet_state_dict(depth):
-    """Returns a ResNet in torchvision's layout, with weights that keep a signal."""
+    """Return a ResNet in torchvision's layout, with weights that keep a signal."""
     network = ResNet(depth)
     network.init_weights()
     state = {}

@@ -29,13 +29,13 @@ def randomised(layer):
 
 
 def calibrations(layer, x):
-    """Returns what the layer multiplies kernel and bias with."""
+    """Return what the layer multiplies kernel and bias with."""
     alpha, beta = layer.routing(x.mean((3, 4)).transpose(1, 2))
     return 1 + alpha, None if beta is None else 1 + beta
 
 
 def with_bias(y, bias, beta):
-    """Adds the (calibrated) bias to (n, c, t, h, w)."""
+    """Add the (calibrated) bias to (n, c, t, h, w)."""
     if bias is None:
         return y
     scaled = bias[None, None] if beta is None else beta * bias

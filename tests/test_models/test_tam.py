@@ -10,7 +10,7 @@ from mmtemporal.models.layers import TAM, TAM_VARIANTS
 
 
 def branches(tam, x):
-    """Returns kernel (n, c, k) and importance (n, c, t) as the layers give them."""
+    """Return kernel (n, c, k) and importance (n, c, t) as the layers give them."""
     means = x.mean((2, 3)).unflatten(0, (-1, tam.num_segments)).transpose(1, 2)
     kernel = tam.G(means.flatten(0, 1)).unflatten(0, means.shape[:2])
     return kernel, tam.L(means)

@@ -16,7 +16,7 @@ KERNEL_BRANCHES = 16 * (ALPHA * T * T + 2 * ALPHA * T + K * ALPHA * T)
 
 
 def inputs_of_modules(backbone, x):
-    """Returns shape, and whether negative values occur, of each module's input."""
+    """Return shape, and whether negative values occur, of each module's input."""
     seen = []
 
     def note(module, args):

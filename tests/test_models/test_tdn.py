@@ -11,14 +11,14 @@ from mmtemporal.models.layers import LongTermTDM, TemporalShift
 
 
 def build(depth=18, num_segments=2, **changes):
-    """Builds a backbone; its windows are larger than a stride of the stages."""
+    """Build a backbone; its windows are larger than a stride of the stages."""
     torch.manual_seed(0)
     backbone = dict(depth=depth, num_segments=num_segments, **changes)
     return build_recognizer('tdn_r50', backbone=backbone, cls_head=None).backbone
 
 
 def windows(n=2, t=2, k=5, size=40, dtype=torch.float32):
-    """Returns frames, (n, t, k, 3, h, w)."""
+    """Return frames, (n, t, k, 3, h, w)."""
     return torch.randn(n, t, k, 3, size, size, dtype=dtype)
 
 

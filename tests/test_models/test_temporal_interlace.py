@@ -24,7 +24,7 @@ class Constant(nn.Module):
 
 
 def make_fixed(offset, weight, channels, t, **kwargs):
-    """Returns an interlacing with given offsets (n, g) and weights (n, g, t)."""
+    """Return an interlacing with given offsets (n, g) and weights (n, g, t)."""
     kwargs.setdefault('offset_scale', 2 * max(2, offset.abs().max().item()))
     layer = TemporalInterlace(channels, t, num_groups=offset.size(1), **kwargs)
     layer.offset_net, layer.weight_net = Constant(offset), Constant(weight)

@@ -23,7 +23,7 @@ DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
 def make_frames(n, t, c, h, w, layout='contiguous', dtype=torch.float64, device='cpu'):
-    """Returns frames (n, t, c, h, w) in the named memory layout."""
+    """Return frames (n, t, c, h, w) in the named memory layout."""
     channels = c + 5 if 'slice' in layout else c
     width = 2 * w if layout == 'strided' else w
     x = torch.randn(n * t, channels, h, width, device=device).to(dtype)
@@ -46,7 +46,7 @@ def correlate_reference(left, right, num_weights):
 
 
 def assert_close(actual, expected, dtype):
-    """Compares with a result computed in float64 from the same inputs.
+    """Compare with a result computed in float64 from the same inputs.
 
     Sums are taken in float32 at least. So a narrow result differs by its last rounding
     too: half a unit in the last place on a GPU, but up to a whole one in the

@@ -12,7 +12,7 @@ from mmtemporal.ops import checkpointed
 
 
 def kept_bytes(run):
-    """Returns how much memory a call allocates and does not free."""
+    """Return how much memory a call allocates and does not free."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         result = run()
     events = profiler.profiler.kineto_results.events()

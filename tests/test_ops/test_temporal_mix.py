@@ -11,7 +11,7 @@ LAYOUTS = ('contiguous', 'channels_last', 'channel_slice')
 
 
 def make_frames(n, t, c, h, w, layout='contiguous', dtype=torch.float64):
-    """Returns frames (n * t, c, h, w) in the named memory layout."""
+    """Return frames (n * t, c, h, w) in the named memory layout."""
     if layout == 'channel_slice':
         return torch.randn(n * t, 2 * c, h, w, dtype=dtype)[:, :c]
     x = torch.randn(n * t, c, h, w, dtype=dtype)
@@ -21,7 +21,7 @@ def make_frames(n, t, c, h, w, layout='contiguous', dtype=torch.float64):
 
 
 def mix_with_loops(x, t, matrix):
-    """Mixes as the definition says, one frame pair at a time.
+    """Mix as the definition says, one frame pair at a time.
 
     ``matrix`` is (n, c, t, t).
     """
@@ -35,7 +35,7 @@ def mix_with_loops(x, t, matrix):
 
 
 def weights_to_matrix(weights):
-    """Writes weights (n, k, t, c) into the matrix (n, c, t, t) that they stand for."""
+    """Write weights (n, k, t, c) into the matrix (n, c, t, t) that they stand for."""
     n, k, t, c = weights.shape
     matrix = torch.zeros(n, c, t, t, dtype=weights.dtype)
     for out in range(t):

@@ -38,8 +38,8 @@ ops = torch.ops.mmtemporal
 @pytest.mark.parametrize(
     'tests',
     [
-        'test_sizes_and_layouts',
-        pytest.param('not test_sizes_and_layouts', marks=pytest.mark.slow),
+        'test_expanded_weights',
+        pytest.param('not test_expanded_weights', marks=pytest.mark.slow),
     ],
 )
 def test_in_the_interpreter(tests):
@@ -79,7 +79,7 @@ class Recorder:
 
 @pytest.fixture
 def compile_for(monkeypatch, tmp_path):
-    """Compiles the kernel that a function starts, for a GPU that need not be there.
+    """Compile the kernel that a function starts, for a GPU that need not be there.
 
     Arguments get the types, and what is known of their values, that Triton would
     take from a launch.
@@ -171,7 +171,7 @@ def test_on_a_gpu(layout, dtype):
 
 
 def compare_derivatives(size, layout, dtype):
-    """Compares the public function and its gradients with the plain form."""
+    """Compare the public function and its gradients with the plain form."""
     n, t, c, h, w, k = size
     x = make_frames(n, t, c, h, w, layout, dtype, 'cuda').flatten(0, 1)
     weights = make_weights(n, k, t, c, dtype, 'cuda')

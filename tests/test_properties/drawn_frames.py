@@ -56,11 +56,11 @@ LAYOUTS = (
 
 
 def sizes(**bounds):
-    """Draws n, t, c, h, w; a size is between 1 and the bound that is given."""
+    """Draw n, t, c, h, w; a size is between 1 and the bound that is given."""
     return st.tuples(*(st.integers(1, bounds[size]) for size in 'ntchw'))
 
 
 def make_frames(shape, layout, dtype=torch.float64):
-    """Makes frames (n * t, c, h, w)."""
+    """Make frames (n * t, c, h, w)."""
     n, t, c, h, w = shape
     return layout((n * t, c, h, w), dtype)

@@ -80,7 +80,7 @@ class Mutant:
 
 
 def mutants(family):
-    """Lists the mistakes that are made in the config of a family."""
+    """List the mistakes that are made in the config of a family."""
     cfg = CONFIGS[family]
     found = []
 
@@ -121,7 +121,7 @@ def mutants(family):
 
 
 def _our_keys(family):
-    """Lists the places of the keys that this package reads."""
+    """List the places of the keys that this package reads."""
     for path in _walk(CONFIGS[family]):
         *owners, key = path
         if family == 'optimizer':
@@ -156,7 +156,7 @@ def _value(cfg, path):
 
 
 def _change(cfg, path, value, new_key=None):
-    """Returns a copy with another value at a place, or under another key."""
+    """Return a copy with another value at a place, or under another key."""
     cfg = deepcopy(cfg)
     owner = _value(cfg, path[:-1])
     owner.pop(path[-1], None)
@@ -166,7 +166,7 @@ def _change(cfg, path, value, new_key=None):
 
 
 def _misspell(word):
-    """Leaves the last letter out, swaps two, and changes the case."""
+    """Leave the last letter out, swap two, and change the case."""
     swapped = word[0] + word[2] + word[1] + word[3:]
     changed = word.upper() if word.islower() else word.lower()
     return [wrong for wrong in (word[:-1], swapped, changed) if wrong != word]

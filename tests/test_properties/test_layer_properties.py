@@ -75,7 +75,7 @@ def name(request):
 
 
 def make(name, example, dtype=torch.float64):
-    """Makes a layer with random weights in eval mode, and frames for it."""
+    """Make a layer with random weights in eval mode, and frames for it."""
     (n, t, _, h, w), layout, seed = example
     torch.manual_seed(seed)
     layer = LAYERS[name](t)
@@ -91,7 +91,7 @@ def make(name, example, dtype=torch.float64):
 
 
 def to_input(layer, x, t):
-    """Gives frames the form that a layer takes: some take (n, c, t, h, w)."""
+    """Give frames the form that a layer takes: some take (n, c, t, h, w)."""
     is_3d = isinstance(layer, TAdaConv3d)
     return x.unflatten(0, (-1, t)).transpose(1, 2) if is_3d else x
 

@@ -14,7 +14,7 @@ SIZES = sizes(n=3, t=6, c=6, h=7, w=7)  # maps of 32 pixels take other kernels
 
 @st.composite
 def weight_shapes(draw, size):
-    """Draws the shape of weights that fit frames of a size, and the channels mixed."""
+    """Draw the shape of weights that fit frames of a size, and the channels mixed."""
     n, t, c = size[:3]
     num_channels = draw(st.integers(1, c))
     return (
@@ -33,7 +33,7 @@ PROBLEMS = SIZES.flatmap(
 
 
 def draw_problem(problem, dtype=torch.float64):
-    """Returns frames, their number in a clip, weights, and the channels mixed."""
+    """Return frames, their number in a clip, weights, and the channels mixed."""
     size, (shape, num_channels), layout, seed = problem
     torch.manual_seed(seed)
     x = make_frames(size, layout, dtype)
@@ -41,7 +41,7 @@ def draw_problem(problem, dtype=torch.float64):
 
 
 def dense(weights, n, t, num_channels, c):
-    """Writes weights as the matrix (n, c, t, t) that they stand for."""
+    """Write weights as the matrix (n, c, t, t) that they stand for."""
     k = weights.size(1)
     full = weights.repeat_interleave(num_channels // weights.size(3), 3)
     full = full.expand(n, k, t, num_channels)
@@ -56,13 +56,13 @@ def dense(weights, n, t, num_channels, c):
 
 
 def multiply(matrix, x):
-    """Mixes frames (n * t, c, h, w) by (n, c, t, t)."""
+    """Mix frames (n * t, c, h, w) by (n, c, t, t)."""
     clips = x.reshape(len(matrix), -1, *x.shape[1:])
     return torch.einsum('ncts,nschw->ntchw', matrix, clips).reshape(x.shape)
 
 
 def dense_weights(matrix):
-    """Writes a matrix (n, c, t, t) as weights that reach from every frame to every."""
+    """Write a matrix (n, c, t, t) as weights that reach from every frame to every."""
     n, c, t, _ = matrix.shape
     weights = matrix.new_zeros(n, 2 * t - 1, t, c)
     for out in range(t):

@@ -46,7 +46,7 @@ def make_clips(mutant):
 
 
 def run_model(mutant):
-    """Trains and tests once; returns the loss and the scores."""
+    """Train and test once; return the loss and the scores."""
     model = MODELS.build(deepcopy(mutant.cfg))
     model.init_weights()
     clips = make_clips(mutant)

@@ -15,7 +15,7 @@ from stock_config import T, small_config
 
 
 def tiny_config(data_root, work_dir, epochs, hook=True, workers=0):
-    """Returns a training with random crops and flips, dropout and averaged weights."""
+    """Return a training with random crops and flips, dropout and averaged weights."""
     cfg = small_config('TANet', data_root, workers=workers)
     cfg.model.backbone = dict(
         type='mmtemporal.TemporalAdapter',
@@ -56,7 +56,7 @@ class Ready(Hook):
 
 
 def kill_at_file(moment, number):
-    """Kills this process before it does something to a checkpoint for the nth time.
+    """Kill this process before it does something to a checkpoint for the nth time.
 
     Where a file is opened to be written, it is killed just after that.
     """
@@ -108,12 +108,12 @@ def was_killed(child):
 
 
 def killed_at_file(cfg, moment, number):
-    """Trains until a file is touched; returns whether the training was not over."""
+    """Train until a file is touched; return whether the training was not over."""
     return was_killed(start(cfg, None, (moment, number)))
 
 
 def killed_after(cfg, seconds):
-    """Trains for a while; returns whether the training was not over."""
+    """Train for a while; return whether the training was not over."""
     ready = CONTEXT.Event()
     child = start(cfg, ready)
     ready.wait(60)
@@ -127,7 +127,7 @@ def last_checkpoint(work_dir):
 
 
 def assert_nothing_is_lost(work_dir, epochs):
-    """Checks the files that a kill left; returns after how many epochs they are."""
+    """Check the files that a kill left; return after how many epochs they are."""
     if not (work_dir / 'last_checkpoint').exists():
         assert epochs == 0
         return 0
@@ -140,7 +140,7 @@ def assert_nothing_is_lost(work_dir, epochs):
 
 
 def state_of(work_dir):
-    """Returns what the last checkpoint says of the training, but times and paths."""
+    """Return what the last checkpoint says of the training, but times and paths."""
     checkpoint = last_checkpoint(work_dir)
     return dict(
         loss=checkpoint['message_hub']['log_scalars']['train/loss'].data[0].tolist(),
@@ -154,7 +154,7 @@ def state_of(work_dir):
 
 
 def best_of(work_dir):
-    """Returns the name and the weights of the best checkpoint.
+    """Return the name and the weights of the best checkpoint.
 
     A kill can leave one more, just before the one that was the best is removed.
     """
@@ -163,7 +163,7 @@ def best_of(work_dir):
 
 
 def differences(a, b, name=''):
-    """Lists where two nested structures differ by as little as a bit."""
+    """List where two nested structures differ by as little as a bit."""
     if isinstance(a, torch.Tensor):
         return [] if torch.equal(a, b) else [name]
     if isinstance(a, dict):

@@ -16,7 +16,7 @@ BITS = 6
 
 
 def draw_numbered(t, h, w):
-    """Draws frames (t, h, w, 3) whose number stands in bars at the top."""
+    """Draw frames (t, h, w, 3) whose number stands in bars at the top."""
     picture = np.random.default_rng(0).integers(0, 255, (6, 6, 3), np.uint8)
     picture = cv2.resize(picture, (w, h))
     frames = np.stack([np.roll(picture, 3 * i, axis=1) for i in range(t)])
@@ -27,14 +27,14 @@ def draw_numbered(t, h, w):
 
 
 def read_number(frame):
-    """Returns the number of a drawn frame, modulo 2**BITS."""
+    """Return the number of a drawn frame, modulo 2**BITS."""
     h, w = frame.shape[:2]
     bits = [frame[h // 8, (2 * b + 1) * w // (2 * BITS)].mean() > 128 for b in range(6)]
     return sum(int(bit) << b for b, bit in enumerate(bits))
 
 
 def write(path, frames, codec='mp4v'):
-    """Encodes frames, in the container that the ending of the name says.
+    """Encode frames, in the container that the ending of the name says.
 
     FFmpeg makes sizes even. OpenCV's own writer, of MJPG in AVI, leaves them odd.
     """
@@ -49,7 +49,7 @@ def write(path, frames, codec='mp4v'):
 
 
 def find_box(data, *kinds):
-    """Returns the first byte and the end of an MP4 box, header included."""
+    """Return the first byte and the end of an MP4 box, header included."""
     start, end = 0, len(data)
     for depth, kind in enumerate(kinds):
         while True:
@@ -72,7 +72,7 @@ def _change_table(data, kind, offset, change):
 
 
 def mutate_index(data):
-    """Yields names and files whose pictures are whole, and whose index is wrong."""
+    """Yield names and files whose pictures are whole, and whose index is wrong."""
     cases = [
         ('sizes_twice', 'stsz', 16, lambda v: 2 * v),
         ('sizes_half', 'stsz', 16, lambda v: v // 2),
@@ -100,7 +100,7 @@ def mutate_index(data):
 
 
 def mutate_bytes(data, rng):
-    """Yields names and files that were cut, overwritten, or have flipped bits."""
+    """Yield names and files that were cut, overwritten, or have flipped bits."""
     size = len(data)
     for share in (0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
         yield f'cut_{share}', data[: int(size * share)]
@@ -134,7 +134,7 @@ def mutate_bytes(data, rng):
 
 
 def write_mutated(folder):
-    """Writes all of them, and files that are no MP4 videos at all."""
+    """Write all of them, and files that are no MP4 videos at all."""
     for base, (codec, shape) in BASES.items():
         intact = write(folder / f'{base}.mp4', draw_numbered(*shape), codec)
         data = intact.read_bytes()

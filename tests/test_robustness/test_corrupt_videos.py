@@ -50,7 +50,7 @@ def data_root(tmp_path_factory):
 
 
 def make_dataset(folder, lines, pipeline, test_mode=True, **kwargs):
-    """Builds a data set, and hands it to the hook that the shipped configs name."""
+    """Build a data set, and hand it to the hook that the shipped configs name."""
     (folder / 'list.txt').write_text('\n'.join(lines))
     dataset = VideoDataset(
         ann_file=str(folder / 'list.txt'),
@@ -220,7 +220,7 @@ def test_wrong_limits(max_broken):
 
 
 def run_config(data_root, work_dir, **val):
-    """Returns a training of a small TANet on the damaged list."""
+    """Return a training of a small TANet on the damaged list."""
     cfg = small_config('TANet', data_root, workers=1)
     train = cfg.train_dataloader.dataset
     train.ann_file = str(data_root / 'damaged.txt')

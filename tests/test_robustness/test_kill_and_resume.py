@@ -46,7 +46,7 @@ def data_root(tmp_path_factory):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Holds checkpoints, which are too large to be left behind."""
+    """Hold checkpoints, which are too large to be left behind."""
     yield tmp_path / 'runs'
     shutil.rmtree(tmp_path / 'runs', ignore_errors=True)
 

@@ -9,13 +9,18 @@ from adapters import RESNET, adapter, frames
 from mmaction.structures import ActionDataSample
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from selection import slow_but
 from small_backbones import BACKBONES, build, clips, gradients, scores
 from torch.nn.modules.batchnorm import _BatchNorm
 
 T = 4
 
 
-@pytest.fixture(params=BACKBONES)
+# One of each kind; the others are as one of these.
+QUICK = ('TDN', 'TAdaConvNeXtV2', 'TemporalAdapter')
+
+
+@pytest.fixture(params=slow_but(QUICK, BACKBONES))
 def name(request):
     return request.param
 
@@ -25,7 +30,7 @@ def small(name, dtype=torch.float64):
 
 
 def update(model, wrapper, x, labels):
-    """Gives the wrapper the loss of a batch, as ``train_step`` does."""
+    """Give the wrapper the loss of a batch, as ``train_step`` does."""
     samples = [ActionDataSample().set_gt_label(label) for label in labels]
     with wrapper.optim_context(model):
         loss, _ = model.parse_losses(model(x, samples, mode='loss'))
@@ -100,7 +105,7 @@ def test_mixed_precision_steps_are_close(name):
 
 # That every backbone compiles for inference is in test_backbone_inference.py.
 @pytest.mark.parametrize(
-    'name', [pytest.param('TDN', marks=pytest.mark.slow), 'TAdaConvNeXtV2']
+    'name', slow_but(['TAdaConvNeXtV2'], ['TDN', 'TAdaConvNeXtV2'])
 )
 def test_compiled_gradients(name):
     model, compiled = small(name, torch.float32), small(name, torch.float32)

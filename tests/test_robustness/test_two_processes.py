@@ -18,7 +18,7 @@ T = 4
 
 
 def normalise_together(self, x):
-    """Stands in for ``SyncBatchNorm.forward``, which refuses tensors on CPU."""
+    """Stand in for ``SyncBatchNorm.forward``, which refuses tensors on CPU."""
     if not self.training:
         return F.batch_norm(
             x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
@@ -38,7 +38,7 @@ def normalise_together(self, x):
 
 
 def step(model, x, labels):
-    """Returns the loss, and all gradients and running statistics after it."""
+    """Return the loss, and all gradients and running statistics after it."""
     samples = [ActionDataSample().set_gt_label(label) for label in labels]
     module = getattr(model, 'module', model)
     loss, _ = module.parse_losses(model(x, samples, mode='loss'))

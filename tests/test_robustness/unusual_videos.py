@@ -21,7 +21,7 @@ ODD_SIZES = {
 
 
 def write_odd_sizes(root):
-    """Writes a video NAME.avi of each size; returns their names."""
+    """Write a video NAME.avi of each size; return their names."""
     for name, shape in ODD_SIZES.items():
         write(root / f'{name}.avi', draw_numbered(*shape), 'MJPG')
     return list(ODD_SIZES)

@@ -4,6 +4,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+from selection import slow_but
 from stock_config import (
     METHODS,
     NUM_TRAIN,
@@ -15,14 +16,8 @@ from stock_config import (
 
 from mmtemporal.datasets import make_motion_clips
 
-# The quick tests have one method.
-PARAMS = [
-    name if name == 'TANet' else pytest.param(name, marks=pytest.mark.slow)
-    for name in METHODS
-]
 
-
-@pytest.fixture(scope='session', params=PARAMS)
+@pytest.fixture(scope='session', params=slow_but(['TANet'], METHODS))
 def name(request):
     return request.param
 
@@ -49,7 +44,7 @@ def work_dir(tmp_path):
 
 @pytest.fixture
 def write_config(tmp_path, data_root):
-    """Writes a small config with changes; returns its path."""
+    """Write a small config with changes; return its path."""
 
     def write(name, changes=None):
         cfg = small_config(name, data_root)

@@ -33,7 +33,7 @@ def build(name, num_classes=400):
 
 
 def bottlenecks():
-    """Yields the input channels, width, stride and input side of every block."""
+    """Yield the input channels, width, stride and input side of every block."""
     channels, side = 64, IMAGE // 4
     for stage, number in enumerate((3, 4, 6, 3)):
         width = 64 * 2**stage
@@ -44,7 +44,7 @@ def bottlenecks():
 
 
 def resnet_convs():
-    """Counts the convolutions of ResNet-50 for an image."""
+    """Count the convolutions of ResNet-50 for an image."""
     total = 7 * 7 * 3 * 64 * (IMAGE // 2) ** 2
     for channels, width, stride, side in bottlenecks():
         out = (side // stride) ** 2
@@ -61,7 +61,7 @@ def test_resnet_convs_are_those_of_the_literature():
 
 
 def tanet_operators(classes, alpha=2, kernel=3, beta=4):
-    """Counts a clip of TANet-50.
+    """Count a clip of TANet-50.
 
     The mixing itself, ``kernel`` multiply-adds a value, is element-wise, and the
     analyzer counts no element-wise operators.
@@ -78,7 +78,7 @@ def tanet_operators(classes, alpha=2, kernel=3, beta=4):
 
 
 def tin_operators(classes, shift_div=4, groups=2):
-    """Counts a clip of TIN-50. As for TANet, the mixing is element-wise."""
+    """Count a clip of TIN-50. As for TANet, the mixing is element-wise."""
     conv, linear = T * resnet_convs(), T * 2048 * classes
     for channels, *_ in bottlenecks():
         moved = channels // shift_div

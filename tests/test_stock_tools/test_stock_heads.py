@@ -40,7 +40,7 @@ def test_stock_head_predicts_as_ours(name, data_root, head):
 
 
 def train(model):
-    """Returns the losses of a batch, and the gradient of every parameter."""
+    """Return the losses of a batch, and the gradient of every parameter."""
     data = model.double().data_preprocessor(make_data(), training=True)
     data['inputs'] = data['inputs'].double()
     losses = model.train()(**data, mode='loss')

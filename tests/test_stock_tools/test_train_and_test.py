@@ -33,7 +33,7 @@ OWN_KEYS = {
 
 
 def assert_trained(checkpoint, name, epochs=1, iterations=ITERATIONS):
-    """Checks the progress, and that every layer, the method's too, was trained."""
+    """Check the progress, and that every layer, the method's too, was trained."""
     assert checkpoint['meta']['epoch'] == epochs
     assert checkpoint['meta']['iter'] == iterations
     state = checkpoint['state_dict']
@@ -139,7 +139,7 @@ def test_resume_after_a_kill(name, write_config, work_dir, tmp_path):
 
 
 def torchrun_environs(number=2):
-    """Returns what torchrun tells each process."""
+    """Return what torchrun tells each process."""
     with socket.socket() as server:
         server.bind(('127.0.0.1', 0))
         port = server.getsockname()[1]

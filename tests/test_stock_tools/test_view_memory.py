@@ -64,7 +64,7 @@ def model(request, tmp_path_factory):
 
 
 def make_views(model, views=VIEWS):
-    """Returns the views of a video as the recognizer takes them."""
+    """Return the views of a video as the recognizer takes them."""
     if model.method.startswith('TAda'):
         return torch.randn(1, views, 3, T, SIZE, SIZE)
     window = (5,) if model.method == 'TDN' else ()
@@ -72,7 +72,7 @@ def make_views(model, views=VIEWS):
 
 
 def in_parts(model, views):
-    """Sets how many views run at a time: a 2-D recognizer counts their frames."""
+    """Set how many views run at a time: a 2-D recognizer counts their frames."""
     rows = 1 if model.method.startswith('TAda') else T
     model.test_cfg = dict(max_testing_views=views * rows)
 
@@ -125,7 +125,7 @@ LENGTH, HEIGHT, WIDTH = 2000, 192, 256
 
 
 def write_video(path, length):
-    """Writes frames that become lighter throughout, in a codec with key frames."""
+    """Write frames that become lighter throughout, in a codec with key frames."""
     fourcc = cv2.VideoWriter_fourcc(*'mp4v')
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, fourcc, 25, (WIDTH, HEIGHT))
     for i in range(length):
@@ -136,7 +136,7 @@ def write_video(path, length):
 
 
 def decode(path, clips):
-    """Reads the frames that a test of so many segments samples."""
+    """Read the frames that a test of so many segments samples."""
     init_default_scope('mmaction')
     pipeline = [
         dict(type='DecordInit'),

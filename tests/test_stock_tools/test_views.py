@@ -5,20 +5,21 @@ import torch
 from mmaction.apis import init_recognizer
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
+from selection import slow_but
 from stock_config import FRAME_METHODS, SIZE, T, small_config
 
 WIDE = dict(type='Resize', scale=(SIZE + 8, SIZE), keep_ratio=False)
 THREE_CROPS = dict(type='ThreeCrop', crop_size=SIZE)
 
 
-@pytest.fixture(scope='module', params=FRAME_METHODS)
+@pytest.fixture(scope='module', params=slow_but(['TIN'], FRAME_METHODS))
 def name(request):
     return request.param
 
 
 @pytest.fixture(scope='module')
 def build(name, data_root):
-    """Builds the recognizer, always with the same weights."""
+    """Build the recognizer, always with the same weights."""
 
     def build(average_clips='prob', **test_cfg):
         cfg = small_config(name, data_root)
@@ -45,7 +46,7 @@ def dense_frames(positions):
 
 
 def load_views(clip, sampling, *spatial):
-    """Runs a test pipeline of stock transforms on a file."""
+    """Run a test pipeline of stock transforms on a file."""
     pipeline = [
         dict(type='DecordInit'),
         sampling,
@@ -66,7 +67,7 @@ def predict(model, data):
 
 
 def score_each_clip(model, data):
-    """Returns the scores before the softmax of every T frames by themselves."""
+    """Return the scores before the softmax of every T frames by themselves."""
     frames = model.data_preprocessor(data)['inputs'][0]
     with torch.no_grad():
         scores = [model(clip[None], stage='head') for clip in frames.split(T)]

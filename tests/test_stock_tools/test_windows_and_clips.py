@@ -21,7 +21,7 @@ C = 512
 
 
 def build(name, data_root, layout='NCTHW', head=None, **test_cfg):
-    """Builds the small recognizer, always with the same weights."""
+    """Build the small recognizer, always with the same weights."""
     cfg = small_config(name, data_root)
     if name == 'TAda2D' and layout == 'NCHW':
         cfg.model.type = 'Recognizer2D'
@@ -45,7 +45,7 @@ def build(name, data_root, layout='NCTHW', head=None, **test_cfg):
 
 
 def load_views(name, layout, views=1, crops=1):
-    """Runs a test pipeline on frames that are in memory."""
+    """Run a test pipeline on frames that are in memory."""
     sampler = {
         'TDN': dict(
             type='mmtemporal.SampleWindows',
@@ -84,7 +84,7 @@ def predict(model, data):
 
 
 def batch(name, videos=2):
-    """Returns videos of one view in both layouts: clips, and the same as images."""
+    """Return videos of one view in both layouts: clips, and the same as images."""
     torch.manual_seed(2)
     if name == 'TDN':
         clips = torch.randint(256, (videos, T, 3, K, SIZE, SIZE), dtype=torch.uint8)

@@ -24,7 +24,7 @@ def videos(data_root):
 
 @pytest.fixture(scope='session')
 def networks(data_root, tmp_path_factory):
-    """Builds a network once: its model, its files, and two clips that it has seen."""
+    """Build a network once: its model, its files, and two clips that it has seen."""
     checkpoints = []
 
     @lru_cache(None)

@@ -14,7 +14,7 @@ from mmtemporal.visualization.style import align, around, from_zero
 
 @pytest.fixture
 def draw(networks):
-    """Draws the figures of a network; returns them and its clips."""
+    """Draw the figures of a network; return them and its clips."""
 
     def run(name, **options):
         clips = networks(name).clips
@@ -24,7 +24,7 @@ def draw(networks):
 
 
 def images(figure):
-    """Returns the pictures in a figure, without those of the scales."""
+    """Return the pictures in a figure, without those of the scales."""
     axes = [axis for axis in figure.axes if axis.get_label() != '<colorbar>']
     return [image for axis in axes for image in axis.images]
 
@@ -36,7 +36,7 @@ def assert_shows(shown, expected):
 
 
 def assert_centred(shown, neutral):
-    """Asserts one scale for all, with the neutral value in its middle."""
+    """Assert one scale for all, with the neutral value in its middle."""
     norms = {(image.norm.vmin, image.norm.vmax) for image in shown}
     ((low, high),) = norms
     assert neutral - low == pytest.approx(high - neutral)

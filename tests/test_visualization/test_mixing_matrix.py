@@ -30,7 +30,7 @@ LAYERS = {
 
 
 def run(layer, x):
-    """Returns the output and the matrix of a layer, None if there is none."""
+    """Return the output and the matrix of a layer, None if there is none."""
     with torch.no_grad(), record(layer) as records:
         out = layer(x)
     found = find(records, 'matrix')
@@ -38,7 +38,7 @@ def run(layer, x):
 
 
 def multiply(matrix, x):
-    """Applies (n, g, t, t) to the channels (n * t, c) of which it has runs."""
+    """Apply (n, g, t, t) to the channels (n * t, c) of which it has runs."""
     frames = x.unflatten(0, (N, T))
     runs = frames.unflatten(2, (matrix.size(1), -1))
     mixed = torch.einsum('ngts,nsgrhw->ntgrhw', matrix.expand(N, -1, -1, -1), runs)

@@ -24,7 +24,7 @@ C = 16
 
 
 def run(layer, x):
-    """Returns the values of the only record of a layer, and its output."""
+    """Return the values of the only record of a layer, and its output."""
     with record(nn.Sequential(layer)) as records:
         out = layer(x)
     (entry,) = records

@@ -13,6 +13,7 @@ from mmaction.registry import MODELS
 from mmengine import Config
 from mmengine.registry import DefaultScope
 from parity import CONFIGS
+from selection import slow_but
 from stock_config import METHODS
 
 from mmtemporal.visualization.clip import _rows_of_a_view
@@ -48,7 +49,7 @@ def change(network, **changes):
 
 
 def refuse(match, network, out, *videos, options=()):
-    """Asserts that there is one message, and that no file changes."""
+    """Assert that there is one message, and that no file changes."""
     before = [(path, path.stat().st_mtime_ns) for path in sorted(out.glob('*'))]
     with pytest.raises(SystemExit, match=match) as error:
         visualize(network, out, *videos, options=options)
@@ -58,7 +59,7 @@ def refuse(match, network, out, *videos, options=()):
     assert after == before
 
 
-@pytest.mark.parametrize('name', METHODS)
+@pytest.mark.parametrize('name', slow_but(['TANet', 'TDN'], METHODS))
 def test_all_figures_of_a_family(name, networks, videos, tmp_path, capsys):
     network, out = networks(name), tmp_path / 'new' / 'folder'
     visualize(network, out, *videos[:2], options=CAM_LAYERS.get(name, ()))

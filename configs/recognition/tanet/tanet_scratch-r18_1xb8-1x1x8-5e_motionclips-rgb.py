@@ -14,4 +14,4 @@ default_hooks = dict(checkpoint=dict(max_keep_ckpts=1, save_best='acc/top1'))
 randomness = dict(seed=0)
 # The kernels start near a symmetric mean; in a run this short they have to leave it
 # faster than the convolutions learn.
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'.tam.': dict(lr_mult=30)}))
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'.tam.': dict(lr_mult=10)}))

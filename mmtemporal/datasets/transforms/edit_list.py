@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO, Optional
+from typing import Any, BinaryIO, Optional
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def without_edit(path: str, edit: Edit) -> Iterator[str]:
         yield copy.name
 
 
-def _find_tracks(file: BinaryIO, end: int) -> tuple[list[_Track], tuple]:
+def _find_tracks(file: BinaryIO, end: int) -> tuple[list[_Track], Any]:
     tracks, movie = [], None
     for kind, *box in walk_boxes(file, 0, end):
         if kind == b'mvhd':

@@ -81,7 +81,8 @@ class SampleDenseClips(SampleFrames):
         )
 
     def _get_train_clips(self, num_frames: int, ori_clip_len: float) -> np.ndarray:
-        return np.random.uniform(0, max(num_frames - ori_clip_len, 0), self.num_clips)
+        last = max(num_frames - ori_clip_len, 0)
+        return np.random.uniform(0, last, (self.num_clips,))
 
     def _get_test_clips(self, num_frames: int, ori_clip_len: float) -> np.ndarray:
         last = max(num_frames - ori_clip_len, 0)

@@ -1,6 +1,7 @@
 """Training on the videos that can be decoded."""
 
 import logging
+from typing import Any, Optional
 
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
@@ -60,9 +61,9 @@ class SkipBroken(BaseTransform):
         self.num_read = 0
         self.undecodable: set[str] = set()
 
-    def transform(self, results: dict):
+    def transform(self, results: dict) -> Optional[dict]:
         self.num_read += 1
-        file = results.get('filename', results.get('frame_dir'))
+        file: Any = results.get('filename', results.get('frame_dir'))
         try:
             return self.transforms(results)
         # Decoders raise many kinds. What is no fault of the video meets the limit.

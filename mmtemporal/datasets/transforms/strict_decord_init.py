@@ -2,7 +2,7 @@
 
 import os.path as osp
 from collections.abc import Iterable
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 from mmaction.datasets.transforms import DecordInit
@@ -68,7 +68,7 @@ class StrictDecordInit(DecordInit):
             return results
         return super().transform(results)
 
-    def _get_video_reader(self, filename: str) -> object:
+    def _get_video_reader(self, filename: str) -> Any:
         if not osp.splitext(filename)[1]:
             filename += '.mp4'  # as the stock class does
         check_container(filename)
@@ -86,7 +86,7 @@ class StrictDecordInit(DecordInit):
             )
         return reader
 
-    def _open(self, path: str, name: str) -> object:
+    def _open(self, path: str, name: str) -> Any:
         import decord  # late, as in the stock class: other transforms do without
 
         try:
@@ -103,7 +103,7 @@ class StrictDecordInit(DecordInit):
 class _Part:
     """A reader of decord, of which some frames at its ends are left away."""
 
-    def __init__(self, reader: object, first: int, count: int) -> None:
+    def __init__(self, reader: Any, first: int, count: int) -> None:
         self._reader = reader
         self._first = first
         self._count = count
@@ -111,7 +111,7 @@ class _Part:
     def __len__(self) -> int:
         return self._count
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
 
     def get_batch(self, indices: Iterable[int]) -> object:

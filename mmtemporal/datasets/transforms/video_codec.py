@@ -1,7 +1,7 @@
 """In which codec a video is, by what its file says of it."""
 
 import os
-from typing import Optional
+from typing import BinaryIO, Optional
 
 from .video_container import walk_boxes
 
@@ -40,7 +40,7 @@ def _find_matroska(head: bytes) -> Optional[str]:
     return None
 
 
-def _find_mp4(file) -> Optional[str]:
+def _find_mp4(file: BinaryIO) -> Optional[str]:
     is_video = False
     for kind, first, _ in walk_boxes(file, 0, file.seek(0, os.SEEK_END)):
         if kind in (b'tkhd', b'vmhd'):

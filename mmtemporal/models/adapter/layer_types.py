@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from inspect import isclass
 from pkgutil import resolve_name
-from typing import Union
+from typing import Any, Union
 
 from torch import nn
 
@@ -69,7 +69,7 @@ def find_layers(
 
 
 def _find(kind: object, backbone: nn.Module) -> type:
-    layer = kind
+    layer: Any = kind
     reason = 'it is no nn.Module and mmtemporal.models.layers.TemporalLayer'
     if isinstance(kind, str):
         name = kind.removeprefix('mmtemporal.')

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from typing_extensions import Self
 
 from mmtemporal.checkpoints.load import prepare_checkpoint
 from mmtemporal.checkpoints.report import summarise
@@ -134,7 +135,7 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         self.in_channels = trace.input[1]
         features = trace.features_of(trace.output)
         self.out_layout = features and features.layout
-        self.out_rows = trace.output and trace.output[0]
+        self.out_rows: Optional[int] = trace.output and trace.output[0]
         self._insert(layers, where, position, trace)
         # Backbones freeze here what is to be frozen: from the start, so that neither
         # the optimizer nor a distributed wrapper ever waits for these gradients.
@@ -228,7 +229,7 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
             return x.transpose(1, 2).unsqueeze(3)
         return x[..., None, None] if x.dim() == 2 else x
 
-    def train(self, mode: bool = True) -> 'TemporalAdapter':
+    def train(self, mode: bool = True) -> Self:
         super().train(mode)
         # Norms that the backbone stops because they are ImageNet's.
         for layer in self.temporal_layers().values():
@@ -258,6 +259,8 @@ class TemporalAdapter(TemporalBackbone, BaseModule):
         drawing, loading = split_rules(init_cfg)
         initialize(self, drawing + loading)
 
-    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
         prepare_checkpoint(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)

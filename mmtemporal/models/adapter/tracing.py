@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import torch
 from mmaction.registry import MODELS
@@ -192,7 +192,7 @@ def trace_backbone(
 def _trace(backbone: nn.Module, library: str, shape: Shape) -> Trace:
     copy = deepcopy(backbone).to('meta')
     copy.eval()  # MMAction2's ResNet returns nothing here
-    calls = defaultdict(list)
+    calls: dict[str, list[Call]] = defaultdict(list)
     hooks = [
         module.register_forward_hook(_note(calls[name]))
         for name, module in copy.named_modules()
@@ -206,14 +206,14 @@ def _trace(backbone: nn.Module, library: str, shape: Shape) -> Trace:
     return Trace(dict(calls), shape, _shape(output), tokens, unused)
 
 
-def _without_gradient(backbone: nn.Module, output) -> list[str]:
+def _without_gradient(backbone: nn.Module, output: Any) -> list[str]:
     """List the parameters that do not take part in what was computed."""
     torch.autograd.backward([x.sum() for x in _tensors(output) if x.requires_grad])
     named = backbone.named_parameters()
     return [name for name, p in named if p.requires_grad and p.grad is None]
 
 
-def _tensors(output) -> Iterator[Tensor]:
+def _tensors(output: Any) -> Iterator[Tensor]:
     if isinstance(output, Tensor):
         yield output
     else:
@@ -241,14 +241,14 @@ def _find_tokens(
     return None
 
 
-def _note(calls: list):
-    def hook(_, args: tuple, output) -> None:
+def _note(calls: list[Call]) -> Callable:
+    def hook(_: nn.Module, args: tuple, output: object) -> None:
         calls.append(Call(_shape(args[0]) if args else None, _shape(output)))
 
     return hook
 
 
-def _shape(value) -> Optional[Shape]:
+def _shape(value: object) -> Optional[Shape]:
     return tuple(value.shape) if isinstance(value, Tensor) else None
 
 

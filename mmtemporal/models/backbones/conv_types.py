@@ -4,6 +4,8 @@ A backbone makes all its convolutions of this type: the first on the image, thos
 of one pixel and those of shortcuts, too. These stay what they are.
 """
 
+from typing import Any
+
 from torch import nn
 from torch.nn.modules.utils import _pair, _triple
 
@@ -13,7 +15,7 @@ from mmtemporal.registry import MODELS
 
 @MODELS.register_module('TAdaConv2d')
 def build_tada_conv2d(
-    in_channels: int, out_channels: int, kernel_size, *args, **kwargs
+    in_channels: int, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any
 ) -> nn.Conv2d:
     """Make a temporally-adaptive convolution, if it is one over feature maps.
 
@@ -33,7 +35,7 @@ def build_tada_conv2d(
         *args: See :class:`~mmtemporal.models.layers.TAdaConv2d`.
         **kwargs: As well.
     """
-    conv = TAdaConv2d
+    conv: type[nn.Conv2d] = TAdaConv2d
     sizes = _pair(kernel_size)
     if max(sizes) == 1 or _is_stem(in_channels, sizes, kwargs):
         kwargs = _without_calibration(kwargs)
@@ -43,14 +45,14 @@ def build_tada_conv2d(
 
 @MODELS.register_module('TAdaConv3d')
 def build_tada_conv3d(
-    in_channels: int, out_channels: int, kernel_size, *args, **kwargs
+    in_channels: int, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any
 ) -> nn.Conv3d:
     """Make a temporally-adaptive 3-D convolution, as :func:`build_tada_conv2d`.
 
     One over time alone is not calibrated; for these see
     :class:`~mmtemporal.models.backbones.TemporalAdapter`.
     """
-    conv = TAdaConv3d
+    conv: type[nn.Conv3d] = TAdaConv3d
     sizes = _triple(kernel_size)[1:]
     if max(sizes) == 1 or _is_stem(in_channels, sizes, kwargs):
         kwargs = _without_calibration(kwargs)
@@ -75,7 +77,7 @@ def _without_calibration(options: dict) -> dict:
 
 @MODELS.register_module('Conv2plus1d')
 def build_conv2plus1d(
-    in_channels: int, out_channels: int, kernel_size, *args, **kwargs
+    in_channels: int, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any
 ) -> nn.Module:
     """Make a convolution in two steps, if it is one over space and time.
 

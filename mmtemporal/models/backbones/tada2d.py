@@ -5,7 +5,7 @@ Paper: TAda! Temporally-Adaptive Convolutions for Video Understanding (ICLR
 """
 
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -69,7 +69,7 @@ class TAda2D(TemporalResNet):
         routing: Optional[dict] = None,
         strides: Sequence[int] = (2, 2, 2, 2),
         norm_cfg: Optional[dict] = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self.aggregation = aggregation
         self.separate_norm = separate_norm

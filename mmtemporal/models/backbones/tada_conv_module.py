@@ -4,7 +4,7 @@ Paper: TAda! Temporally-Adaptive Convolutions for Video Understanding (ICLR
 2022), https://arxiv.org/abs/2110.06178
 """
 
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from mmcv.cnn import ConvModule, build_norm_layer
@@ -74,6 +74,8 @@ class TAdaConvModule(TemporalLayer, nn.Module):
         - input: (n * t, c, h, w)
         - output: that of ``module``
     """
+
+    num_segments: int
 
     def __init__(
         self,
@@ -162,6 +164,10 @@ class FoldedTAdaConv(nn.Module):
         - output: that of ``module``
     """
 
+    mixing_weights: Tensor
+    shift: Tensor
+    max_scale: Optional[Tensor]
+
     def __init__(self, module: TAdaConvModule) -> None:
         super().__init__()
         self.conv = module.conv
@@ -188,7 +194,7 @@ class FoldedTAdaConv(nn.Module):
         return self.relu(mixed)
 
 
-def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
+def _scale_and_shift(norm: Any) -> tuple[Tensor, Tensor]:
     """Return what a batch norm multiplies and adds in eval mode."""
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
     return scale.detach(), (norm.bias - norm.running_mean * scale).detach()

@@ -5,6 +5,8 @@ Papers: TAda! Temporally-Adaptive Convolutions for Video Understanding (ICLR
 Efficient Video Understanding, https://arxiv.org/abs/2308.05787
 """
 
+from typing import Any, Callable
+
 import torch.nn.functional as F
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
@@ -33,7 +35,7 @@ class TAdaConvNeXtBlock(nn.Module):
         - input, output: (n * t, channels, h, w)
     """
 
-    activation = staticmethod(F.gelu)
+    activation: Callable[[Tensor], Tensor] = staticmethod(F.gelu)
 
     def __init__(
         self,
@@ -92,7 +94,7 @@ class TAdaConvNeXtV2Block(TAdaConvNeXtBlock):
 
     activation = staticmethod(quick_gelu)
 
-    def __init__(self, channels: int, *args, **kwargs) -> None:
+    def __init__(self, channels: int, *args: Any, **kwargs: Any) -> None:
         super().__init__(channels, *args, **kwargs)
         self.norm_avg = nn.LayerNorm(channels, eps=EPS)
         self.init_identity()

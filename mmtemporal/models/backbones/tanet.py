@@ -4,7 +4,7 @@ Paper: TAM: Temporal Adaptive Module for Video Recognition (ICCV 2021),
 https://arxiv.org/abs/2005.06803
 """
 
-from typing import Optional
+from typing import Any, Optional
 
 from torch import Tensor, nn
 
@@ -43,7 +43,7 @@ class TABlock(nn.Module):
     """
 
     def __init__(
-        self, block: nn.Module, num_segments: int, style: str, tam_cfg: dict
+        self, block: Any, num_segments: int, style: str, tam_cfg: dict
     ) -> None:
         super().__init__()
         check_choice('backbone.block_style', style, _POSITIONS)
@@ -118,7 +118,7 @@ class TANet(TemporalResNet):
         block_style: str = 'b',
         *,
         resize_segments: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self.tam_cfg = check_options('backbone.tam_cfg', tam_cfg)
         self.block_style = block_style

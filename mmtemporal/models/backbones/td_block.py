@@ -4,7 +4,7 @@ Paper: TDN: Temporal Difference Networks for Efficient Action Recognition
 (CVPR 2021), https://arxiv.org/abs/2012.10071
 """
 
-from typing import Optional
+from typing import Any, Optional
 
 from torch import Tensor, nn
 
@@ -36,7 +36,7 @@ class TDBlock(nn.Module):
 
     def __init__(
         self,
-        block: nn.Module,
+        block: Any,
         ltdm: Optional[LongTermTDM],
         shift: Optional[TemporalShift],
     ) -> None:

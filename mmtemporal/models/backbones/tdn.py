@@ -6,7 +6,7 @@ Paper: TDN: Temporal Difference Networks for Efficient Action Recognition
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -104,7 +104,7 @@ class TDN(TemporalResNet):
         shift_stages: Sequence[int] = (1, 2, 3),
         ltdm_cfg: Optional[dict] = None,
         num_stages: int = 4,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         check_integer('backbone.num_stages', num_stages, maximum=4)
         check_stages('backbone.long_term_stages', long_term_stages, num_stages)
@@ -127,7 +127,7 @@ class TDN(TemporalResNet):
         super().make_stages(temporal_stages)
         self._make_difference_path(plain)
 
-    def make_block(self, block: nn.Module, stage: int) -> nn.Module:
+    def make_block(self, block: Any, stage: int) -> nn.Module:
         channels = block.conv1.out_channels
         ltdm = shift = None
         if stage in self.long_term_stages:
@@ -136,7 +136,7 @@ class TDN(TemporalResNet):
             shift = TemporalShift(channels, self.num_segments)
         return TDBlock(block, ltdm, shift) if ltdm or shift else block
 
-    def _make_difference_path(self, plain: dict[str, nn.Module]) -> None:
+    def _make_difference_path(self, plain: dict[str, nn.Sequential]) -> None:
         """Add a stem and copies of the stages up to the last fusion."""
         layers = ['conv1', *self.res_layers]
         if not is_list(self.short_term) or any(
@@ -177,7 +177,7 @@ class TDN(TemporalResNet):
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
         windows = self._windows(x)
         x = windows[:, self.frames_per_segment // 2]
-        difference = self.short_term_tdm(windows) if self.short_term else None
+        difference: Any = self.short_term_tdm(windows) if self.short_term else None
         outs = []
         for index, name in enumerate(['conv1', *self.res_layers]):
             x = self._run(name, x)

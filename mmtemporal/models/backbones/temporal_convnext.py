@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
+from typing_extensions import Self
 
 from mmtemporal.checkpoints.convnext_names import ImageConvNeXt
 from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
@@ -217,7 +218,7 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
 
     # ------------------------------------------------------------- freezing
 
-    def train(self, mode: bool = True) -> 'TemporalConvNeXt':
+    def train(self, mode: bool = True) -> Self:
         super().train(mode)
         self._freeze()
         return self
@@ -274,7 +275,9 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
             return tensor.reshape(value.shape)
         return tensor
 
-    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
         """Take the checkpoint of a ConvNeXt, too, and refuse those of other networks.
 
         mmengine loads checkpoints loosely and would only log the difference.

@@ -1,12 +1,13 @@
 """What all temporal networks on a ResNet share."""
 
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from mmaction.models.backbones.resnet import ResNet
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from typing_extensions import Self
 
 from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
 from mmtemporal.checkpoints.resnet_names import ImageResNet, torchvision_name
@@ -75,6 +76,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
 
     image_network = ImageResNet
     wrapper: Optional[str] = None
+    is_init: bool
 
     def __init__(
         self,
@@ -89,7 +91,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
         norm_eval: bool = False,
         partial_bn: bool = False,
         frozen_stages: int = -1,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         check_choice('backbone.depth', depth, self.arch_settings)
         check_integer('backbone.num_segments', num_segments)
@@ -138,7 +140,7 @@ class TemporalResNet(TemporalBackbone, ResNet):
 
     # ------------------------------------------------------------- freezing
 
-    def train(self, mode: bool = True) -> 'TemporalResNet':
+    def train(self, mode: bool = True) -> Self:
         BaseModule.train(self, mode)
         self._freeze()
         return self
@@ -191,7 +193,9 @@ class TemporalResNet(TemporalBackbone, ResNet):
         """Return a tensor of a ResNet in the form that the backbone has it in."""
         return tensor
 
-    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
         """Take the checkpoint of a ResNet, too, and refuse those of other networks.
 
         mmengine loads checkpoints loosely and would only log the difference.

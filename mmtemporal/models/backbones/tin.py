@@ -3,7 +3,7 @@
 Paper: Temporal Interlacing Network (AAAI 2020), https://arxiv.org/abs/2001.06499
 """
 
-from typing import Optional
+from typing import Any, Optional
 
 from torch import nn
 
@@ -54,7 +54,7 @@ class TIN(TemporalResNet):
         tin_cfg: Optional[dict] = None,
         *,
         resize_segments: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self.shift_div = shift_div
         self.tin_cfg = check_options('backbone.tin_cfg', tin_cfg)
@@ -62,7 +62,7 @@ class TIN(TemporalResNet):
         super().__init__(depth, num_segments, **kwargs)
         self.resize_segments = resize_segments
 
-    def make_block(self, block: nn.Module, stage: int) -> nn.Module:
+    def make_block(self, block: Any, stage: int) -> nn.Module:
         interlacing = TemporalInterlace(
             block.conv1.in_channels, self.num_segments, self.shift_div, **self.tin_cfg
         )

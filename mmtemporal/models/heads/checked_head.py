@@ -1,7 +1,7 @@
 """What the heads check, so that what does not fit together is named."""
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 from mmaction.structures import ActionDataSample
 from mmengine.model import initialize
@@ -40,7 +40,7 @@ class CheckedHead:
         dropout_ratio: float = 0.5,
         init_std: float = 0.001,
         average_clips: Optional[str] = 'prob',
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         check_integer('cls_head.num_classes', num_classes)
         check_integer('cls_head.in_channels', in_channels)

@@ -1,6 +1,6 @@
 """Classification by the mean of the frames' scores."""
 
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from mmaction.models.heads import TSMHead
@@ -43,7 +43,7 @@ class SegmentHead(CheckedHead, TSMHead):
         num_segments: int = 8,
         dropout_ratio: float = 0.5,
         init_std: float = 0.001,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             num_classes,
@@ -64,7 +64,7 @@ class SegmentHead(CheckedHead, TSMHead):
         x: Tensor,
         num_segs: Optional[int] = None,
         fcn_test: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ) -> Tensor:
         if fcn_test:
             # (n, c, t, h, w) -> (n * t, c, h, w)

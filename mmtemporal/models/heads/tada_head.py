@@ -1,6 +1,6 @@
 """The head of the TAda networks."""
 
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from mmaction.models.heads import I3DHead
@@ -46,7 +46,7 @@ class TAdaHead(CheckedHead, I3DHead):
         in_channels: int,
         num_segments: Optional[int] = None,
         dropout_ratio: float = 0.5,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             num_classes, in_channels, num_segments, dropout_ratio, **kwargs
@@ -60,7 +60,7 @@ class TAdaHead(CheckedHead, I3DHead):
     def init_classifier(self) -> None:
         self.fc_cls.reset_parameters()
 
-    def forward(self, x: Tensor, *args, **kwargs) -> Tensor:
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         self.check_features(x)
         if x.dim() == 4:
             x = x.unflatten(0, (-1, self.num_segments)).transpose(1, 2)

@@ -5,7 +5,7 @@ Papers: TAda! Temporally-Adaptive Convolutions for Video Understanding (ICLR
 Efficient Video Understanding, https://arxiv.org/abs/2308.05787
 """
 
-from typing import Optional
+from typing import Any, Optional, Union
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ _ROUTINGS = {
 
 def make_routing(
     conv: nn.Module, calibrate_bias: bool, routing: Optional[dict]
-) -> nn.Module:
+) -> Union[ConvRouting, AttentionRouting]:
     """Make the routing function of a convolution."""
     if conv.calibrate not in ('cin', 'cout'):
         raise ValueError(f"calibrate={conv.calibrate!r} is none of 'cin', 'cout'")
@@ -44,7 +44,7 @@ def make_routing(
     )
 
 
-def compute_calibration(conv: nn.Module, x: Tensor) -> tuple[Tensor, Optional[Tensor]]:
+def compute_calibration(conv: Any, x: Tensor) -> tuple[Tensor, Optional[Tensor]]:
     """Compute the calibration of the kernel for every frame, and the bias.
 
     A calibration is one plus something small, which half precision loses. So

@@ -5,7 +5,8 @@ from typing import Union
 from torch import Tensor, nn
 from torch.nn.modules.utils import _triple
 
-Sizes = Union[int, tuple[int, int, int]]
+Triple = tuple[int, int, int]
+Sizes = Union[int, Triple]
 
 
 class Conv2plus1d(nn.Module):
@@ -46,24 +47,22 @@ class Conv2plus1d(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        kernel_size, stride = _triple(kernel_size), _triple(stride)
-        padding, dilation = _triple(padding), _triple(dilation)
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.kernel_size = kernel_size
-        self.stride = stride
-        self.padding = padding
-        self.dilation = dilation
+        self.kernel_size: Triple = _triple(kernel_size)
+        self.stride: Triple = _triple(stride)
+        self.padding: Triple = _triple(padding)
+        self.dilation: Triple = _triple(dilation)
         self.groups = groups
         self.transposed = False
         self.output_padding = (0, 0, 0)
         self.conv_s = nn.Conv3d(
             in_channels,
             out_channels,
-            (1, *kernel_size[1:]),
-            (1, *stride[1:]),
-            (0, *padding[1:]),
-            (1, *dilation[1:]),
+            (1, *self.kernel_size[1:]),
+            (1, *self.stride[1:]),
+            (0, *self.padding[1:]),
+            (1, *self.dilation[1:]),
             groups,
             bias=False,
         )
@@ -72,10 +71,10 @@ class Conv2plus1d(nn.Module):
         self.conv_t = nn.Conv3d(
             out_channels,
             out_channels,
-            (kernel_size[0], 1, 1),
-            (stride[0], 1, 1),
-            (padding[0], 0, 0),
-            (dilation[0], 1, 1),
+            (self.kernel_size[0], 1, 1),
+            (self.stride[0], 1, 1),
+            (self.padding[0], 0, 0),
+            (self.dilation[0], 1, 1),
             groups,
             bias,
         )

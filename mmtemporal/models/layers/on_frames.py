@@ -27,6 +27,8 @@ class OnFrames(TemporalLayer, nn.Sequential):
         - input, output: as ``layout`` says
     """
 
+    num_segments: int
+
     def __init__(self, *layers: nn.Module, layout: str, num_segments: int) -> None:
         super().__init__(*layers)
         self.layout = layout

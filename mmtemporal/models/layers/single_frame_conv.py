@@ -1,5 +1,7 @@
 """A 3-D convolution without its extent in time."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 
@@ -22,10 +24,10 @@ class SingleFrameConv3d(nn.Conv3d):
         super().__init__(
             conv.in_channels,
             conv.out_channels,
-            (1, *conv.kernel_size[1:]),
-            conv.stride,
+            (1, *conv.kernel_size[1:]),  # type: ignore[arg-type]
+            conv.stride,  # type: ignore[arg-type]
             (0, *conv.padding[1:]),
-            conv.dilation,
+            conv.dilation,  # type: ignore[arg-type]
             conv.groups,
             conv.bias is not None,
         )
@@ -34,7 +36,9 @@ class SingleFrameConv3d(nn.Conv3d):
         )
         self.bias = conv.bias
 
-    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
         name = f'{prefix}weight'
         if name in state_dict:
             state_dict[name] = _sum_over_time(state_dict[name])

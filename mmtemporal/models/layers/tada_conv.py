@@ -5,7 +5,7 @@ Papers: TAda! Temporally-Adaptive Convolutions for Video Understanding (ICLR
 Efficient Video Understanding, https://arxiv.org/abs/2308.05787
 """
 
-from typing import Optional
+from typing import Optional, Union
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from mmtemporal.ops.tracing import is_symbolic
 
 from .calibration import compute_calibration, make_routing, scale
 from .temporal_layer import TemporalLayer
+
+_Size2d = Union[int, tuple[int, int]]
+_Size3d = Union[int, tuple[int, int, int]]
 
 
 class TAdaConv2d(TemporalLayer, nn.Conv2d):
@@ -80,10 +83,10 @@ class TAdaConv2d(TemporalLayer, nn.Conv2d):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
+        kernel_size: _Size2d,
+        stride: _Size2d = 1,
+        padding: _Size2d = 0,
+        dilation: _Size2d = 1,
         groups: int = 1,
         bias: bool = True,
         *,
@@ -117,7 +120,7 @@ class TAdaConv2d(TemporalLayer, nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         if is_symbolic(x):
-            return self._convolve(x, self.num_segments)
+            return self._convolve(x, self.num_segments)  # type: ignore[arg-type]
         if x.dim() == 5:
             # (n, c, t, h, w) -> (n * t, c, h, w), and back
             t = x.size(2)
@@ -129,7 +132,7 @@ class TAdaConv2d(TemporalLayer, nn.Conv2d):
                 f'{self.num_segments}, or clips (n, c, t, h, w); got shape '
                 f'{tuple(x.shape)}'
             )
-        return self._convolve(x, self.num_segments)
+        return self._convolve(x, self.num_segments)  # type: ignore[arg-type]
 
     def _convolve(self, x: Tensor, t: int) -> Tensor:
         alpha, bias = compute_calibration(self, x.unflatten(0, (-1, t)).transpose(1, 2))
@@ -188,10 +191,10 @@ class TAdaConv3d(TemporalLayer, nn.Conv3d):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
+        kernel_size: _Size3d,
+        stride: _Size3d = 1,
+        padding: _Size3d = 0,
+        dilation: _Size3d = 1,
         groups: int = 1,
         bias: bool = True,
         *,
@@ -243,7 +246,7 @@ class TAdaConv3d(TemporalLayer, nn.Conv3d):
     def _convolve_scaled(self, x: Tensor, alpha: Tensor) -> Tensor:
         t, size = x.size(2), self.kernel_size[0]
         padded = F.pad(x, (0, 0) * 2 + (size // 2, size // 2))
-        return sum(
+        return sum(  # type: ignore[return-value]
             F.conv3d(
                 scale(padded[:, :, i : i + t], alpha),
                 self.weight[:, :, i : i + 1],

@@ -68,7 +68,7 @@ class TAM(MixingLayer):
         'slowfast',
         'transformer',
     )
-    records = ('kernel', 'importance', 'matrix')
+    records: tuple[str, ...] = ('kernel', 'importance', 'matrix')
 
     def __init__(
         self,

@@ -127,6 +127,7 @@ class TemporalConv(TemporalLayer, nn.Module):
           the output is contiguous
     """
 
+    num_segments: int
     insertion_rules = TAM.insertion_rules
 
     def __init__(

@@ -45,6 +45,7 @@ class ShortTermTDM(TemporalLayer, nn.Module):
         - input, output: See :func:`frame_differences`.
     """
 
+    num_segments: int
     records = ('difference',)
 
     def __init__(self, num_segments: int) -> None:
@@ -107,6 +108,7 @@ class LongTermTDM(TemporalLayer, nn.Module):
         'slowfast',
         'transformer',
     )
+    num_segments: int
     records = ('gate', 'gate_map')
     checkpoint_forward = True
 

@@ -68,7 +68,7 @@ class WeightNet(nn.Module):
     def __init__(self, in_channels: int, num_groups: int) -> None:
         super().__init__()
         self.conv = nn.Conv1d(in_channels, num_groups, 3, padding=1)
-        nn.init.zeros_(self.conv.bias)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         return 2 * self.conv(x).sigmoid()
@@ -204,5 +204,5 @@ class InterlacedConv(TemporalLayer, nn.Module):
 
     def fold(self, norm: Optional[nn.Module] = None) -> nn.Module:
         if norm is not None:
-            self.net2 = fuse_conv_bn_eval(self.net2, norm)
+            self.net2 = fuse_conv_bn_eval(self.net2, norm)  # type: ignore[type-var, arg-type]
         return self

@@ -1,7 +1,7 @@
 """What a temporal layer is, and what the rest of the package asks of one."""
 
 from collections.abc import Iterator
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import torch
 from torch import Tensor, nn
@@ -91,7 +91,7 @@ class TemporalLayer:
             for name, tensor in tensors.items():
                 self.recorder(name, tensor)
 
-    def fold(self, norm: Optional[nn.Module] = None) -> nn.Module:
+    def fold(self: Any, norm: Optional[nn.Module] = None) -> nn.Module:
         """Return a module that computes the same in eval mode, with less work.
 
         Args:
@@ -124,7 +124,8 @@ class MixingLayer(TemporalLayer, nn.Module):
         ValueError: The number of frames is no multiple of ``num_segments``.
     """
 
-    records = ('matrix',)
+    num_segments: int
+    records: tuple[str, ...] = ('matrix',)
     num_mixed: Optional[int] = None
 
     def __init__(self, num_segments: int) -> None:
@@ -158,7 +159,7 @@ def clip_means(x: Tensor, num_segments: int, dtype: torch.dtype) -> Tensor:
     return split_clips(x.mean((2, 3), dtype=dtype), num_segments).transpose(1, 2)
 
 
-def temporal_layers(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def temporal_layers(network: nn.Module) -> Iterator[tuple[str, Any]]:
     """Yield the temporal layers of a network with their names."""
     for name, module in network.named_modules():
         if isinstance(module, TemporalLayer):
@@ -171,7 +172,7 @@ def new_modules(network: nn.Module) -> dict[str, nn.Module]:
     Returns:
         Modules by name, none of which is inside another.
     """
-    found = {}
+    found: dict[str, nn.Module] = {}
     for name, layer in temporal_layers(network):
         for part in layer.new_modules:
             path = '.'.join(filter(None, (name, part)))

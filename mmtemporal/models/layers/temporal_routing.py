@@ -55,6 +55,10 @@ class _TemporalRouting(nn.Module):
         if self.bias_channels:
             nn.init.zeros_(self.b_bias.weight)
 
+    def hidden(self, means: Tensor) -> Tensor:
+        """Map what the routing sees to what the last convolutions see."""
+        raise NotImplementedError
+
     def forward(self, means: Tensor) -> tuple[Tensor, Optional[Tensor]]:
         hidden = self.hidden(means.transpose(1, 2))
         weight = self.b(hidden).transpose(1, 2)
