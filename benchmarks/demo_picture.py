@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 from mmtemporal.datasets import CLASS_NAMES
 
 DEMO = Path(__file__).resolve().parents[1] / 'tools' / 'demo.py'
-WIDTH, HEIGHT = 1100, 1000
+WIDTH, HEIGHT = 1100, 1340
 
 
 def take(url: str, video: Path, colours: str) -> bytes:
@@ -62,10 +62,7 @@ def main() -> None:
         finally:
             demo.terminate()
             demo.wait()
-    # Few colours are in it, and files of fewer are a third as large.
-    Image.open(io.BytesIO(picture)).convert('RGB').quantize(256).save(
-        args.out, optimize=True
-    )
+    Image.open(io.BytesIO(picture)).convert('RGB').save(args.out, optimize=True)
 
 
 if __name__ == '__main__':

@@ -21,7 +21,7 @@ MIN_SIDE = 224
 SCALE = 1.5
 
 STYLE = """
-.gradio-container { max-width: 1200px !important; margin: 0 auto; }
+.gradio-container { width: 100%; max-width: 1200px !important; margin: 0 auto; }
 /* Wide pictures are scrolled, and do not make the page wider than the window. */
 .mmt { font-size: 1rem; line-height: 1.45; contain: inline-size; }
 .mmt h2 { font-size: 1.3rem; margin: 0 0 .4rem; overflow-wrap: anywhere; }

@@ -54,7 +54,7 @@ def listen(port: int) -> socket.socket:
 
 
 def serve(listener: socket.socket, build: Callable[[], object]) -> None:
-    """Serve a page until the process is told to end, and remove what was uploaded.
+    """Serve a page until the process is told to end; remove what was uploaded, and end.
 
     Args:
         listener: The open port, of :func:`listen`.
@@ -68,10 +68,10 @@ def serve(listener: socket.socket, build: Callable[[], object]) -> None:
         tempfile.tempdir = folder
         try:
             _run(listener, build)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             pass
-        finally:
-            tempfile.tempdir = None
+    # The thread of a network that still computes would keep the process for minutes.
+    os._exit(0)
 
 
 def _run(listener: socket.socket, build: Callable[[], object]) -> None:
