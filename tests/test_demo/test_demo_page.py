@@ -16,6 +16,7 @@ from test_demo_results import write_bad_files
 
 from mmtemporal.datasets import CLASS_NAMES
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 # In milliseconds, on a machine that is busy.
 PATIENCE = 120_000
