@@ -25,7 +25,7 @@ LOCAL = ('localhost', '127.0.0.1', '::1')
 
 @pytest.fixture
 def problems() -> list[str]:
-    """What ``page`` met: errors on the console, failed and foreign requests.
+    """What ``page`` met: errors on the console, failed requests, and those to outside.
 
     A test whose page must meet some looks at them and clears the list.
     """
@@ -46,7 +46,7 @@ def page(problems: list[str]) -> Iterator:
             executable_path=find_browser(), args=OPTIONS
         )
         context = browser.new_context()
-        context.route(is_foreign, lambda route: route.abort())
+        context.route(is_outside, lambda route: route.abort())
         page = context.new_page()
         _watch(page, problems)
         yield page
@@ -65,7 +65,7 @@ def find_browser() -> str:
     return found
 
 
-def is_foreign(url: str) -> bool:
+def is_outside(url: str) -> bool:
     """Whether a request leaves this machine."""
     parts = urlsplit(url)
     return parts.scheme in ('http', 'https', 'ws', 'wss') and (
@@ -82,7 +82,7 @@ def _watch(page, problems: list[str]) -> None:
         problems.append(f'request: {request.url[:200]}: {request.failure}')
 
     def on_websocket(socket) -> None:
-        if is_foreign(socket.url):
+        if is_outside(socket.url):
             problems.append(f'websocket: {socket.url}')
 
     page.on('console', on_console)

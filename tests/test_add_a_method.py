@@ -93,7 +93,7 @@ def test_equal_to_the_paper_and_recorded(example):
 CLIPS = dict(depth=18, base_channels=8, lateral=False, pretrained=None)
 VIT = dict(img_size=32, embed_dims=32, depth=2, num_heads=4, num_frames=2 * T)
 # A wrapped backbone, where the layers go by default, their layout, frames of a clip.
-HOSTS = [
+WRAPPED = [
     (RESNET, r'layer[12]\.[01]\.conv2', 'NCHW', T),
     (dict(MOBILENET, widen_factor=0.25), r'layer[2-7]\.\d\.conv\.1', 'NCHW', T),
     (dict(type='ResNet3dSlowOnly', **CLIPS), r'layer\d\.[01]\.conv2', 'NCTHW', T),
@@ -102,15 +102,17 @@ HOSTS = [
 
 
 @pytest.mark.parametrize(
-    ('host', 'where', 'layout', 't'), HOSTS, ids=[host['type'] for host, *_ in HOSTS]
+    ('wrapped', 'where', 'layout', 't'),
+    WRAPPED,
+    ids=[wrapped['type'] for wrapped, *_ in WRAPPED],
 )
-def test_in_any_backbone(host, where, layout, t, tmp_path):
+def test_in_any_backbone(wrapped, where, layout, t, tmp_path):
     def make():
-        net = adapter(host, LAYER, t).double()
+        net = adapter(wrapped, LAYER, t).double()
         net.eval()
         return net
 
-    net, plain = make(), build(host).double()
+    net, plain = make(), build(wrapped).double()
     layers = net.temporal_layers()
     assert layers and all(
         re.fullmatch(rf'backbone\.{where}\.temporal', name) for name in layers

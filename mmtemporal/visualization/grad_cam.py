@@ -32,7 +32,7 @@ def readable_layer(model: nn.Module, data: dict) -> str:
     """Return the name of the last stage whose feature maps are not too small to show.
 
     Of frames of a common size that is :func:`default_layer`. Small frames have feature
-    maps of a few pixels there, which show no places.
+    maps of a few pixels there, which show no position.
 
     Args:
         model: Recognizer in eval mode.

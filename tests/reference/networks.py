@@ -69,11 +69,11 @@ def _to_frames(x):
 
 
 def adapt(self, x):
-    """TAM: weights the frames, then convolves each channel with its own kernel.
+    """TAM: weight the frames, then convolve each channel with its own kernel.
 
-    The maps are copied to (n, c, t, h, w) and back, since the convolution, which
+    The features are copied to (n, c, t, h, w) and back, since the convolution, which
     has a group for every clip and channel, needs time beside the pixels. The gate
-    is a pass over the maps of its own, and its result is kept for the backward
+    is a pass over the feature maps of its own, and its result is kept for the backward
     pass beside its input.
     """
     means = _to_clips(x.mean((2, 3), keepdim=True), self.num_segments)[..., 0, 0]
@@ -116,7 +116,7 @@ def interlace_and_convolve(self, x):
 
 
 def shift_frames(frames, shift):
-    """Move groups by whole numbers of frames, with zeros coming in.
+    """Move groups by an integer number of frames, with zeros coming in.
 
     Shape:
         - frames: (n, t, g, ...)
@@ -169,7 +169,8 @@ def gate_both_ways(self, x):
 
 
 def run_block(self, x):
-    """A block of TDN: keeps what it computes for the backward pass, seven maps."""
+    """A block of TDN: keeps what it computes for the backward pass, seven
+    feature maps."""
     out = x
     for layer in (self.conv1, self.ltdm, self.shift, self.conv2, self.conv3):
         if layer is not None:
@@ -179,9 +180,9 @@ def run_block(self, x):
 
 
 def shift_channels(self, x):
-    """TDN's shift: convolves the frames of every pixel in one dimension.
+    """TDN's shift: convolve the frames of every pixel in one dimension.
 
-    The maps are copied to (n * h * w, c, t), where a row of t numbers is all that
+    The features are copied to (n * h * w, c, t), where a row of t numbers is all that
     the convolution sees at once, and back.
     """
     t, (h, w) = self.num_segments, x.shape[2:]

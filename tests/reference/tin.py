@@ -4,11 +4,11 @@ import torch
 
 
 class Shift(torch.autograd.Function):
-    """Moves frames by a whole number, with zeros coming in.
+    """Move frames by an integer, with zeros coming in.
 
     Args:
         x: (n, t, c, h, w).
-        shift: (n, c) whole numbers; positive moves to later frames.
+        shift: (n, c) integers; positive moves to later frames.
         direction: The backward pass moves the gradient by ``direction * shift``:
             -1 is the adjoint, 1 the rule of ``mmcv.ops.tin_shift``.
     """

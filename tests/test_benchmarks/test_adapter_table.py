@@ -1,4 +1,4 @@
-"""The table of what temporal layers add to hosts is what the tool computes."""
+"""The table of what temporal layers add to backbones is what the tool computes."""
 
 from pathlib import Path
 

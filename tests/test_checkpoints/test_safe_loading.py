@@ -194,7 +194,7 @@ ENTRANCES = {
         {**TANET, 'pretrained': str(file), 'torchvision_pretrain': False}
     ),
     'a ConvNeXt': lambda file: initialise({**CONVNEXT, 'pretrained': str(file)}),
-    'a host': lambda file: initialise(
+    'a wrapped backbone': lambda file: initialise(
         dict(
             type='mmtemporal.TemporalAdapter',
             backbone={**RESNET, 'pretrained': str(file)},

@@ -198,7 +198,7 @@ def write_bad_files(video, folder):
     (folder / 'text.mp4').write_text('no video\n' * 9)
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(folder / 'picture.png')
     return {
-        'empty.mp4': 'Error reading empty.mp4',
+        'empty.mp4': 'it is no video, or its header is missing or damaged',
         'cut.mp4': r'ValueError: cut.mp4 is cut off: it has \d+ bytes and announces',
         'text.mp4': 'cannot read .*text.mp4 by the test_pipeline of the config',
         'picture.png': 'picture.png cannot be read by decord',

@@ -12,7 +12,7 @@ TSM = (dict(type='TemporalShift'),)
 
 
 @dataclass
-class Host:
+class Wrapped:
     """A network in a small size, and what is put into it."""
 
     name: str
@@ -46,7 +46,7 @@ class Host:
 def clip_host(name, options, width, *, head='I3DHead', **changes):
     changes = {'t': 8, 'convs': 'TAdaConv3d', **changes}
     head = dict(type=head)
-    return Host(name, options, width, is_3d=True, head=head, **changes)
+    return Wrapped(name, options, width, is_3d=True, head=head, **changes)
 
 
 SHALLOW = dict(num_stages=2, out_indices=(1,), strides=(1, 2), dilations=(1, 1))
@@ -63,9 +63,9 @@ MOBILEONE = dict(
 )
 NORMS = dict(where=r'.*\.norm1', position='after')
 
-HOSTS = [
-    Host('ResNet', dict(SHALLOW, depth=18), 128),
-    Host('MobileNetV2', dict(), 1280, TIN, dict(where='mobilenet_v2')),
+WRAPPED = [
+    Wrapped('ResNet', dict(SHALLOW, depth=18), 128),
+    Wrapped('MobileNetV2', dict(), 1280, TIN, dict(where='mobilenet_v2')),
     clip_host('C2D', dict(SHALLOW, depth=18), 128, temporal=TSM, convs='TAdaConv2d'),
     clip_host(
         'ResNet3dSlowOnly',
@@ -133,10 +133,10 @@ HOSTS = [
         adapter=NORMS,
         convs=None,
     ),
-    Host('timm.mobilenetv2_050', dict(), 1280, (dict(type='TAdaConv2d'),)),
-    Host('timm.resnet10t', dict(), 512),
-    Host('timm.inception_v3', dict(), 2048, TIN, size=75),
-    Host(
+    Wrapped('timm.mobilenetv2_050', dict(), 1280, (dict(type='TAdaConv2d'),)),
+    Wrapped('timm.resnet10t', dict(), 512),
+    Wrapped('timm.inception_v3', dict(), 2048, TIN, size=75),
+    Wrapped(
         'timm.convnext_atto',
         dict(depths=(1, 1, 2, 1)),
         320,
@@ -145,8 +145,8 @@ HOSTS = [
         size=64,
         unused=('head.norm',),
     ),
-    Host('timm.efficientnet_b0', dict(), 1280),
-    Host(
+    Wrapped('timm.efficientnet_b0', dict(), 1280),
+    Wrapped(
         'timm.vit_tiny_patch16_224',
         dict(img_size=32, patch_size=8, embed_dim=48, depth=2, num_heads=3),
         48,
@@ -154,7 +154,7 @@ HOSTS = [
         NORMS,
         convs=None,
     ),
-    Host(
+    Wrapped(
         'timm.swin_tiny_patch4_window7_224',
         dict(SWIN, img_size=32, window_size=4, depths=(1, 1), feature_shape='NHWC'),
         48,
@@ -162,17 +162,17 @@ HOSTS = [
         NORMS,
         convs=None,
     ),
-    Host('torchvision.mobilenet_v2', dict(width_mult=0.25), 1280),
-    Host('torchvision.shufflenet_v2_x0_5', dict(), 1024, TIN),
-    Host('torchvision.resnext50_32x4d', dict(), 2048),
-    Host(
+    Wrapped('torchvision.mobilenet_v2', dict(width_mult=0.25), 1280),
+    Wrapped('torchvision.shufflenet_v2_x0_5', dict(), 1024, TIN),
+    Wrapped('torchvision.resnext50_32x4d', dict(), 2048),
+    Wrapped(
         'torchvision.inception_v3',
         dict(aux_logits=False, init_weights=False),
         2048,
         TSM,
         size=75,
     ),
-    Host(
+    Wrapped(
         'torchvision.SwinTransformer',
         dict(
             SWIN,
@@ -187,10 +187,10 @@ HOSTS = [
         convs=None,
         unused=('norm', 'head'),
     ),
-    Host('mmpretrain.ResNet', dict(SHALLOW, depth=18), 128, TDN),
-    Host('mmpretrain.ShuffleNetV2', dict(widen_factor=0.5), 1024),
-    Host('mmpretrain.MobileOne', dict(arch=MOBILEONE), 256, TSM),
-    Host(
+    Wrapped('mmpretrain.ResNet', dict(SHALLOW, depth=18), 128, TDN),
+    Wrapped('mmpretrain.ShuffleNetV2', dict(widen_factor=0.5), 1024),
+    Wrapped('mmpretrain.MobileOne', dict(arch=MOBILEONE), 256, TSM),
+    Wrapped(
         'mmpretrain.SwinTransformer',
         dict(
             arch=dict(embed_dims=24, depths=[1, 1], num_heads=[2, 4]),
@@ -203,7 +203,7 @@ HOSTS = [
         NORMS,
         convs=None,
     ),
-    Host(
+    Wrapped(
         'mmpretrain.VisionTransformer',
         dict(
             arch=dict(

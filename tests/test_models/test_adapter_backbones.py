@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import pytest
 import torch
-from adapted_networks import HOSTS, TSM, scores
+from adapted_networks import TSM, WRAPPED, scores
 from backbone_libraries import import_or_skip
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
@@ -28,12 +28,12 @@ QUICK = (
     *('timm.convnext_atto', 'timm.vit_tiny_patch16_224', 'timm.resnet10t'),
     *('torchvision.shufflenet_v2_x0_5', 'mmpretrain.ResNet', 'mmpretrain.MobileOne'),
 )
-QUICK_HOSTS = [host for host in HOSTS if host.name in QUICK]
+QUICK_WRAPPED = [wrapped for wrapped in WRAPPED if wrapped.name in QUICK]
 
 
-# One host after the other, so that few are kept at a time.
-@pytest.fixture(scope='module', params=slow_but(QUICK_HOSTS, HOSTS), ids=str)
-def host(request):
+# One wrapped after the other, so that few are kept at a time.
+@pytest.fixture(scope='module', params=slow_but(QUICK_WRAPPED, WRAPPED), ids=str)
+def wrapped(request):
     library, _, name = request.param.name.rpartition('.')
     if library:
         import_or_skip('mmpretrain.models' if library == 'mmpretrain' else library)
@@ -42,10 +42,10 @@ def host(request):
 
 @lru_cache(maxsize=4)
 def _build(name, kind):
-    host = next(host for host in HOSTS if host.name == name)
-    backbone = dict(type=host.name, **host.options)
+    wrapped = next(wrapped for wrapped in WRAPPED if wrapped.name == name)
+    backbone = dict(type=wrapped.name, **wrapped.options)
     if kind != 'bare':
-        changes = dict(host.adapter, temporal=host.temporal)
+        changes = dict(wrapped.adapter, temporal=wrapped.temporal)
         if kind == 'TemporalShift':
             changes['temporal'] = TSM
         elif kind != 'own':
@@ -53,31 +53,34 @@ def _build(name, kind):
         backbone = dict(
             type='mmtemporal.TemporalAdapter',
             backbone=backbone,
-            num_segments=host.t,
+            num_segments=wrapped.t,
             **changes,
         )
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmaction'):
         return MODELS.build(
             dict(
-                type='Recognizer3D' if host.is_3d else 'Recognizer2D',
+                type='Recognizer3D' if wrapped.is_3d else 'Recognizer2D',
                 backbone=deepcopy(backbone),
                 cls_head=dict(
-                    num_classes=5, in_channels=host.width, dropout_ratio=0, **host.head
+                    num_classes=5,
+                    in_channels=wrapped.width,
+                    dropout_ratio=0,
+                    **wrapped.head,
                 ),
                 data_preprocessor=dict(
                     type='ActionDataPreprocessor',
                     mean=[127.5] * 3,
                     std=[50.0] * 3,
-                    format_shape='NCTHW' if host.is_3d else 'NCHW',
+                    format_shape='NCTHW' if wrapped.is_3d else 'NCHW',
                 ),
             )
         )
 
 
-def build(host, kind='own'):
-    """Build a recognizer around the host, 'bare' or with temporal layers in it."""
-    model = deepcopy(_build(host.name, kind))
+def build(wrapped, kind='own'):
+    """Build a recognizer of a wrapped backbone, 'bare' or with temporal layers."""
+    model = deepcopy(_build(wrapped.name, kind))
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, OffsetNet):
@@ -92,28 +95,28 @@ def build(host, kind='own'):
     return model
 
 
-def build_trained(host):
+def build_trained(wrapped):
     """Build a stock recognizer whose batch norms have statistics."""
-    model = build(host, 'bare').double()
+    model = build(wrapped, 'bare').double()
     for module in model.modules():
         if isinstance(module, _BatchNorm):
             module.momentum = None  # all of the first batch
     with torch.no_grad():
-        model(clips(host))
+        model(clips(wrapped))
     return model
 
 
-def clips(host):
+def clips(wrapped):
     """Return two clips as the recognizer takes them."""
-    x = torch.randn(2, host.t, 3, host.size, host.size, dtype=torch.float64)
-    return x.transpose(1, 2).unsqueeze(1) if host.is_3d else x
+    x = torch.randn(2, wrapped.t, 3, wrapped.size, wrapped.size, dtype=torch.float64)
+    return x.transpose(1, 2).unsqueeze(1) if wrapped.is_3d else x
 
 
-def test_layers_that_are_identities_change_nothing(host):
-    stock, x = build_trained(host), clips(host)
+def test_layers_that_are_identities_change_nothing(wrapped):
+    stock, x = build_trained(wrapped), clips(wrapped)
     expected = scores(stock, x)
-    for kind in host.identities:
-        model = build(host, kind).double()
+    for kind in wrapped.identities:
+        model = build(wrapped, kind).double()
         model.load_state_dict(stock.state_dict(), strict=False)
         for module in model.modules():
             if isinstance(module, ConvRouting):
@@ -123,13 +126,13 @@ def test_layers_that_are_identities_change_nothing(host):
         torch.testing.assert_close(scores(model, x), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_frames_of_a_clip_mix_and_clips_do_not(host):
-    stock, model, x = build_trained(host), build(host).double(), clips(host)
+def test_frames_of_a_clip_mix_and_clips_do_not(wrapped):
+    stock, model, x = build_trained(wrapped), build(wrapped).double(), clips(wrapped)
     model.load_state_dict(stock.state_dict(), strict=False)
     y = scores(model, x)
     assert (y - scores(stock, x)).abs().max() > 1e-6
-    # For 2-D hosts, this is nothing but a test of the layers.
-    reverse = scores(model, x.flip(3 if host.is_3d else 1))
+    # For 2-D wrapped backbones, this is nothing but a test of the layers.
+    reverse = scores(model, x.flip(3 if wrapped.is_3d else 1))
     assert (y - reverse).abs().max() > 1e-6
     x[1] = torch.randn_like(x[1])
     changed = scores(model, x)
@@ -137,8 +140,8 @@ def test_frames_of_a_clip_mix_and_clips_do_not(host):
     torch.testing.assert_close(changed[0], y[0], rtol=1e-9, atol=1e-12)
 
 
-def test_a_stock_training_iteration_reaches_every_parameter(host):
-    model = build(host).double().train()
+def test_a_stock_training_iteration_reaches_every_parameter(wrapped):
+    model = build(wrapped).double().train()
     reached = set()
     frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
     before = {
@@ -151,7 +154,7 @@ def test_a_stock_training_iteration_reaches_every_parameter(host):
             parameter.register_hook(
                 lambda grad, name=name: reached.add(name) if grad.any() else None
             )
-    shape = clips(host).shape[1:]
+    shape = clips(wrapped).shape[1:]
     batch = dict(
         inputs=[torch.randint(256, shape, dtype=torch.uint8) for _ in range(2)],
         data_samples=[ActionDataSample().set_gt_label(label) for label in (0, 1)],
@@ -160,7 +163,7 @@ def test_a_stock_training_iteration_reaches_every_parameter(host):
         wrapper = build_optim_wrapper(model, dict(optimizer=dict(type='SGD', lr=1.0)))
     losses = model.train_step(batch, wrapper)
     assert losses['loss'].isfinite()
-    unused = tuple(f'backbone.backbone.{name}.' for name in host.unused)
+    unused = tuple(f'backbone.backbone.{name}.' for name in wrapped.unused)
     assert bool(frozen) == bool(unused)
     assert all(name.startswith(unused) for name in frozen)
     missed = before.keys() - reached
@@ -173,9 +176,9 @@ def test_a_stock_training_iteration_reaches_every_parameter(host):
     assert any(name.startswith('backbone.backbone.') for name in moved)
 
 
-def test_weights_of_the_host_load_under_its_own_names(host, tmp_path):
+def test_weights_of_the_host_load_under_its_own_names(wrapped, tmp_path):
     file = str(tmp_path / 'x.pth')
-    stock, model = build(host, 'bare'), build(host)
+    stock, model = build(wrapped, 'bare'), build(wrapped)
     for source, target, rename in (
         (stock, model, lambda name: name.replace('backbone.', 'backbone.backbone.', 1)),
         (stock.backbone, model.backbone, 'backbone.{}'.format),
@@ -196,9 +199,9 @@ def test_weights_of_the_host_load_under_its_own_names(host, tmp_path):
         assert not state
 
 
-def test_checkpoints_round_trip(host, tmp_path):
+def test_checkpoints_round_trip(wrapped, tmp_path):
     file = str(tmp_path / 'x.pth')
-    model, other = build(host), build(host)
+    model, other = build(wrapped), build(wrapped)
     state = model.state_dict()
     save_checkpoint(dict(state_dict=state), file)
     with torch.no_grad():

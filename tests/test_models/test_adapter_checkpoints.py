@@ -1,4 +1,4 @@
-"""Checkpoints that are of another adapter or host."""
+"""Checkpoints that are of another adapter or wrapped."""
 
 import pytest
 from adapters import MOBILENET, RESNET, Odd, adapter, build
@@ -49,7 +49,7 @@ def test_checkpoints_of_other_adapters_are_refused(changes, message, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('host', 'other'),
+    ('wrapped', 'other'),
     [
         (RESNET, dict(RESNET, depth=34)),
         (dict(RESNET, depth=34), RESNET),
@@ -59,18 +59,18 @@ def test_checkpoints_of_other_adapters_are_refused(changes, message, tmp_path):
         (dict(type='X3D'), RESNET),
         (RESNET, dict(type=Odd)),
     ],
-    ids=lambda host: f'{host["type"]}{host.get("depth", "")}',
+    ids=lambda wrapped: f'{wrapped["type"]}{wrapped.get("depth", "")}',
 )
-def test_checkpoints_of_other_hosts_are_refused(host, other, tmp_path):
+def test_checkpoints_of_other_hosts_are_refused(wrapped, other, tmp_path):
     state = build(other).state_dict()
     message = 'checkpoint (does not fit this|is of a .* whose backbone is no) Temporal'
-    assert_refused(adapter(host), state, tmp_path, message)
+    assert_refused(adapter(wrapped), state, tmp_path, message)
 
 
 def test_hosts_that_resize_what_they_load_hide_no_other_clip_length(tmp_path):
     import_or_skip('mmpretrain.models')
     arch = dict(embed_dims=48, num_layers=1, num_heads=3, feedforward_channels=96)
-    host = dict(
+    wrapped = dict(
         type='mmpretrain.VisionTransformer',
         arch=arch,
         img_size=32,
@@ -78,7 +78,7 @@ def test_hosts_that_resize_what_they_load_hide_no_other_clip_length(tmp_path):
         out_type='avg_featmap',
     )
     models = [
-        adapter(dict(host, img_size=size), num_segments=t, where=r'layers\.0')
+        adapter(dict(wrapped, img_size=size), num_segments=t, where=r'layers\.0')
         for size, t in ((32, 4), (64, 4), (32, 8))
     ]
     models[1].load_state_dict(models[0].state_dict(), strict=True)
@@ -98,8 +98,8 @@ def test_half_a_checkpoint_is_refused():
     with pytest.raises(ValueError, match=r': \d+ .*layer2.0.conv2.temporal.* missing'):
         layer = 'backbone.layer2.0.conv2.temporal.'
         model.load_state_dict(without(state, layer), strict=False)
-    host = without(build(RESNET).state_dict(), 'layer2.')
+    wrapped = without(build(RESNET).state_dict(), 'layer2.')
     with pytest.raises(
         ValueError, match=r': \d+ .*backbone.layer2.0.conv1.conv.weight.* missing'
     ):
-        model.load_state_dict(host, strict=False)
+        model.load_state_dict(wrapped, strict=False)

@@ -44,9 +44,9 @@ SLOW_FAST = dict(
 SPATIAL, TEMPORAL = 'spatial_convs', 'temporal_convs'
 
 
-def build_clip_network(host, num_segments, **adapter):
-    """Build a stock recognizer around a host, bare if nothing is said of layers."""
-    backbone = deepcopy(host)
+def build_clip_network(wrapped, num_segments, **adapter):
+    """Build a stock recognizer, bare if nothing is said of layers."""
+    backbone = deepcopy(wrapped)
     if adapter:
         backbone = dict(
             type='mmtemporal.TemporalAdapter',
@@ -54,8 +54,8 @@ def build_clip_network(host, num_segments, **adapter):
             num_segments=num_segments,
             **adapter,
         )
-    head = dict(type='I3DHead', in_channels=32 * host.get('base_channels', 64))
-    if host['type'] == 'ResNet3dSlowFast':
+    head = dict(type='I3DHead', in_channels=32 * wrapped.get('base_channels', 64))
+    if wrapped['type'] == 'ResNet3dSlowFast':
         head = dict(type='SlowFastHead', in_channels=2304)
     with DefaultScope.overwrite_default_scope('mmaction'):
         return MODELS.build(
@@ -72,7 +72,7 @@ def count(model):
 
 
 @pytest.mark.parametrize(
-    ('host', 'num_segments', 'where', 'size', 'more'),
+    ('wrapped', 'num_segments', 'where', 'size', 'more'),
     [
         (SLOW_ONLY, 8, SPATIAL, 32_454_096, 3_150_288),
         (SLOW_FAST, 32, SPATIAL, 34_479_288, 3_200_234),
@@ -83,23 +83,23 @@ def count(model):
     ids=['SlowOnly', 'SlowFast', 'R(2+1)D-2d', 'R(2+1)D-2d+1d', 'R3D'],
 )
 def test_parameters_of_published_calibrated_networks(
-    host, num_segments, where, size, more
+    wrapped, num_segments, where, size, more
 ):
     tada = dict(temporal=dict(type='TAdaConv3d'), where=where)
     with torch.device('meta'):
-        stock = build_clip_network(host, num_segments)
-        model = build_clip_network(host, num_segments, **tada)
+        stock = build_clip_network(wrapped, num_segments)
+        model = build_clip_network(wrapped, num_segments, **tada)
     assert count(stock) == size
     assert count(model) - size == more
 
 
-@pytest.mark.parametrize('host', [R2PLUS1D, R3D], ids=['R(2+1)D', 'R3D'])
-def test_calibrated_convolutions_in_time_change_nothing_at_first(host):
-    host = dict(host, base_channels=8)
-    stock = build_clip_network(host, 4).double().eval()
-    where = [SPATIAL, TEMPORAL] if 'conv_cfg' in host else SPATIAL
+@pytest.mark.parametrize('wrapped', [R2PLUS1D, R3D], ids=['R(2+1)D', 'R3D'])
+def test_calibrated_convolutions_in_time_change_nothing_at_first(wrapped):
+    wrapped = dict(wrapped, base_channels=8)
+    stock = build_clip_network(wrapped, 4).double().eval()
+    where = [SPATIAL, TEMPORAL] if 'conv_cfg' in wrapped else SPATIAL
     tada = dict(temporal=dict(type='TAdaConv3d'), where=where)
-    model = build_clip_network(host, 4, **tada).double().eval()
+    model = build_clip_network(wrapped, 4, **tada).double().eval()
     model.load_state_dict(stock.state_dict(), strict=False)
     x = torch.randn(2, 1, 3, 4, 32, 32, dtype=torch.float64)
     torch.testing.assert_close(scores(model, x), scores(stock, x), rtol=1e-9, atol=0)
@@ -138,9 +138,9 @@ def test_a_still_clip_is_seen_as_by_the_temporal_convolution():
 
 def test_frames_see_the_kernels_of_a_2d_checkpoint(tmp_path):
     file = str(tmp_path / 'resnet.pth')
-    host = dict(SLOW_ONLY, base_channels=8, pretrained=file)
+    wrapped = dict(SLOW_ONLY, base_channels=8, pretrained=file)
     tam = dict(temporal=dict(type='TAM'), where=TEMPORAL)
-    backbone = build_clip_network(host, 4, **tam).backbone
+    backbone = build_clip_network(wrapped, 4, **tam).backbone
     state, kernels = {}, {}
     for name, module in backbone.backbone.named_modules():
         if isinstance(module, ConvModule):

@@ -52,9 +52,9 @@ def test_averaged_weights():
 
 @pytest.mark.parametrize('kind', ['TAM', 'LongTermTDM', 'TAdaConv2d'])
 def test_recomputed_activations_change_nothing(kind):
-    host = dict(RESNET, depth=50)
-    kept = adapter(host, kind).double()
-    recomputed = adapter(dict(host, with_cp=True), kind).double()
+    wrapped = dict(RESNET, depth=50)
+    kept = adapter(wrapped, kind).double()
+    recomputed = adapter(dict(wrapped, with_cp=True), kind).double()
     shake(kept)
     recomputed.load_state_dict(kept.state_dict())
     results = []
@@ -79,8 +79,8 @@ def test_tracing_and_exporting(kind):
 
 def test_layers_survive_the_merging_of_branches():
     import_or_skip('mmpretrain.models')
-    host = dict(type='mmpretrain.MobileOne', arch=TINY)
-    model = adapter(host, 'TemporalShift').double()
+    wrapped = dict(type='mmpretrain.MobileOne', arch=TINY)
+    model = adapter(wrapped, 'TemporalShift').double()
     shake(model)
     x = frames()
     model(x)
@@ -91,7 +91,7 @@ def test_layers_survive_the_merging_of_branches():
 
 
 @pytest.mark.parametrize(
-    ('host', 'changes'),
+    ('wrapped', 'changes'),
     [
         (RESNET, dict(temporal='TAM')),
         (RESNET, dict(where=r'layer\d\.0\.conv1\.conv', position='after')),
@@ -104,10 +104,10 @@ def test_layers_survive_the_merging_of_branches():
     ],
     ids=['TAM', 'behind-conv', 'TDN', 'cin', 'cout', 'MobileNetV2', 'timm'],
 )
-def test_fusing_for_inference_changes_nothing(host, changes):
-    if 'timm' in host['type']:
+def test_fusing_for_inference_changes_nothing(wrapped, changes):
+    if 'timm' in wrapped['type']:
         import_or_skip('timm')
-    model = adapter(host, **changes).double()
+    model = adapter(wrapped, **changes).double()
     shake(model)
     x = frames(size=40)
     model(x)

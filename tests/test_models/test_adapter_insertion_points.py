@@ -105,16 +105,16 @@ PLACES += [
 
 
 @pytest.mark.parametrize(
-    ('host', 'kind', 'where', 'names'),
+    ('wrapped', 'kind', 'where', 'names'),
     PLACES,
     ids=[f'{case[0]["type"]}-{case[1]}-{case[2]}' for case in PLACES],
 )
-def test_places(host, kind, where, names):
-    library, _, _ = host['type'].rpartition('.')
+def test_places(wrapped, kind, where, names):
+    library, _, _ = wrapped['type'].rpartition('.')
     if library:
         import_or_skip('mmpretrain.models' if library == 'mmpretrain' else library)
     with torch.device('meta'):
-        model = adapter(host, kind, where=where)
+        model = adapter(wrapped, kind, where=where)
     assert [*model.temporal_layers()] == [f'backbone.{name}.temporal' for name in names]
 
 
@@ -134,19 +134,19 @@ def test_a_layer_is_called_before_or_after_a_module():
 
 def test_auxiliary_classifiers_have_no_layers():
     import_or_skip('torchvision')
-    host = dict(type='torchvision.inception_v3', init_weights=False)
+    wrapped = dict(type='torchvision.inception_v3', init_weights=False)
     with torch.device('meta'):
-        names = adapter(host, 'TAdaConv2d').temporal_layers()
+        names = adapter(wrapped, 'TAdaConv2d').temporal_layers()
         assert len(names) == 53 and not any('Aux' in name for name in names)
         with pytest.raises(ValueError, match='AuxLogits.conv1.conv runs 0 times'):
-            adapter(host, 'TAdaConv2d', where=r'AuxLogits\.conv1\.conv')
+            adapter(wrapped, 'TAdaConv2d', where=r'AuxLogits\.conv1\.conv')
 
 
 # The maps of the second have 9 x 15 pixels and, rounded up, 5 x 8.
 @pytest.mark.parametrize('size', [(32, 64), (36, 60)])
 def test_oblong_images(size):
     import_or_skip('timm')
-    host = dict(
+    wrapped = dict(
         type='timm.swin_tiny_patch4_window7_224',
         img_size=size,
         window_size=4,
@@ -154,7 +154,7 @@ def test_oblong_images(size):
         depths=(1, 1),
         num_heads=(2, 4),
     )
-    model = adapter(host, where=r'.*\.norm1', position='after')
+    model = adapter(wrapped, where=r'.*\.norm1', position='after')
     assert [layer.layout for layer in model.temporal_layers().values()] == ['NHWC'] * 2
     y = model(torch.randn(T, 3, *size))
     assert y.shape == (T, 48, -(-size[0] // 8), -(-size[1] // 8))

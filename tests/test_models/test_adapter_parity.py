@@ -19,8 +19,8 @@ from adapters import (
 from backbone_libraries import import_or_skip
 from torch import nn
 
-# For each: the network, the host, the layers, and what the names of the network have
-# to have replaced to be those of the adapter.
+# For each: the network, the wrapped backbone, the layers, and what the names of the
+# network have to have replaced to be those of the adapter.
 PARITY = [
     (
         dict(type='mmtemporal.TANet', depth=18),
@@ -69,24 +69,24 @@ PARITY = [
 DEEP = [
     pytest.param(
         dict(reference, depth=50),
-        dict(host, depth=50),
+        dict(wrapped, depth=50),
         dict(layers, where='resnet') if 'TAda2D' in reference['type'] else layers,
         names,
         marks=pytest.mark.slow,
     )
-    for reference, host, layers, names in PARITY[:5]
+    for reference, wrapped, layers, names in PARITY[:5]
 ]
 
 
 @pytest.mark.parametrize(
-    ('reference', 'host', 'layers', 'names'),
+    ('reference', 'wrapped', 'layers', 'names'),
     PARITY + DEEP,
     ids=lambda value: value.get('type') and f'{value["type"]}{value.get("depth", "")}',
 )
 def test_equals_the_network_that_was_written_for_the_layer(
-    reference, host, layers, names
+    reference, wrapped, layers, names
 ):
-    if 'mmpretrain' in host['type']:
+    if 'mmpretrain' in wrapped['type']:
         import_or_skip('mmpretrain.models')
         # MMAction2 has it only beside mmpretrain.
         import_module('mmaction.models.backbones.mobileone_tsm')
@@ -98,7 +98,7 @@ def test_equals_the_network_that_was_written_for_the_layer(
 
     theirs = build(dict(reference, num_segments=T))
     shake(theirs)
-    ours = adapter(host, **layers)
+    ours = adapter(wrapped, **layers)
     shake(ours)
     if 'TAda2D' in reference['type']:
         ours.backbone.maxpool = nn.Identity()

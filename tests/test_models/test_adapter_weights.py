@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @pytest.mark.parametrize(
-    ('host', 'stages', 'rest'),
+    ('wrapped', 'stages', 'rest'),
     [
         (dict(RESNET, frozen_stages=1), ('conv1', 'layer1'), 'layer2'),
         (dict(MOBILENET, frozen_stages=2), ('conv1', 'layer1', 'layer2'), 'layer3'),
@@ -19,9 +19,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
     ids=['ResNet', 'MobileNetV2'],
 )
 @pytest.mark.parametrize('kind', ['TAM', 'LongTermTDM', 'TAdaConv2d'])
-def test_frozen_stages_freeze_the_layers_in_them(host, stages, rest, kind):
-    where = 'resnet' if host['type'] == 'ResNet' else 'mobilenet_v2'
-    model = adapter(host, kind, where=where)
+def test_frozen_stages_freeze_the_layers_in_them(wrapped, stages, rest, kind):
+    where = 'resnet' if wrapped['type'] == 'ResNet' else 'mobilenet_v2'
+    model = adapter(wrapped, kind, where=where)
     stages = tuple(f'backbone.{stage}.' for stage in stages)
 
     def assert_frozen():
@@ -42,21 +42,23 @@ def test_frozen_stages_freeze_the_layers_in_them(host, stages, rest, kind):
 
 
 def norms(model):
-    """Return the batch norms of the host, and those of the temporal layers."""
+    """Return the batch norms of the wrapped backbone, and of the temporal layers."""
     temporal = {
         norm
         for layer in model.temporal_layers().values()
         for norm in layer.modules()
         if isinstance(norm, _BatchNorm)
     }
-    host = [m for m in model.modules() if isinstance(m, _BatchNorm)]
-    return [norm for norm in host if norm not in temporal], temporal
+    wrapped = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    return [norm for norm in wrapped if norm not in temporal], temporal
 
 
-@pytest.mark.parametrize('host', [RESNET, MOBILENET], ids=lambda host: host['type'])
+@pytest.mark.parametrize(
+    'wrapped', [RESNET, MOBILENET], ids=lambda wrapped: wrapped['type']
+)
 @pytest.mark.parametrize('kind', ['TAM', 'LongTermTDM', 'TAdaConv2d'])
-def test_norm_eval_spares_the_layers(host, kind):
-    model = adapter(dict(host, norm_eval=True), kind).train()
+def test_norm_eval_spares_the_layers(wrapped, kind):
+    model = adapter(dict(wrapped, norm_eval=True), kind).train()
     of_host, temporal = norms(model)
     assert temporal
     assert not any(norm.training for norm in of_host)
@@ -67,8 +69,8 @@ def test_norm_eval_spares_the_layers(host, kind):
 
 @pytest.mark.parametrize('kind', ['TAM', 'LongTermTDM', 'TAdaConv2d'])
 def test_partial_bn_spares_the_layers(kind):
-    host = dict(RESNET, partial_bn=True, frozen_stages=1)
-    model = adapter(host, kind, where='resnet').train()
+    wrapped = dict(RESNET, partial_bn=True, frozen_stages=1)
+    model = adapter(wrapped, kind, where='resnet').train()
     of_host, temporal = norms(model)
     assert not any(norm.training or norm.weight.requires_grad for norm in of_host)
     frozen = set(model.backbone.layer1.modules())
@@ -114,17 +116,17 @@ def test_weights_from_other_libraries_are_kept(name):
 @pytest.fixture
 def host_file(tmp_path):
     """Return a checkpoint of a MobileNetV2, and its tensors."""
-    host = build(MOBILENET)
-    shake(host)
-    file = str(tmp_path / 'host.pth')
-    save_checkpoint(dict(state_dict=host.state_dict()), file)
-    return file, host.state_dict()
+    wrapped = build(MOBILENET)
+    shake(wrapped)
+    file = str(tmp_path / 'wrapped.pth')
+    save_checkpoint(dict(state_dict=wrapped.state_dict()), file)
+    return file, wrapped.state_dict()
 
 
-@pytest.mark.parametrize('owner', ['host', 'adapter'])
+@pytest.mark.parametrize('owner', ['wrapped', 'adapter'])
 def test_pretrained_weights_of_the_host(owner, host_file):
     file, state = host_file
-    if owner == 'host':
+    if owner == 'wrapped':
         model = adapter(dict(MOBILENET, pretrained=file))
     else:
         init_cfg = dict(type='Pretrained', checkpoint=file)

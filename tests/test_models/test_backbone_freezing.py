@@ -48,18 +48,18 @@ def norms_of(backbone):
 
 def test_norm_eval(resnet):
     backbone = build(resnet, norm_eval=True).backbone.train()
-    host, temporal = norms_of(backbone)
-    assert not any(norm.training for norm in host)
+    wrapped, temporal = norms_of(backbone)
+    assert not any(norm.training for norm in wrapped)
     assert all(norm.training == CASES[resnet].keeps_norms for norm in temporal)
     assert all(p.requires_grad for p in backbone.parameters())
 
 
 def test_partial_bn_freezes_all_but_the_first(resnet):
     backbone = build(resnet, partial_bn=True).backbone.train()
-    host, temporal = norms_of(backbone)
-    assert host[0] is backbone.conv1.bn
-    assert host[0].training and host[0].weight.requires_grad
-    for norm in host[1:]:
+    wrapped, temporal = norms_of(backbone)
+    assert wrapped[0] is backbone.conv1.bn
+    assert wrapped[0].training and wrapped[0].weight.requires_grad
+    for norm in wrapped[1:]:
         assert not norm.training and not norm.weight.requires_grad
     assert all(norm.training == CASES[resnet].keeps_norms for norm in temporal)
     assert all(norm.weight.requires_grad for norm in temporal)

@@ -51,11 +51,11 @@ NETWORKS = [
 
 
 @pytest.mark.parametrize(
-    ('host', 'conv_cfg'), NETWORKS, ids=lambda value: value['type'].split('.')[-1]
+    ('wrapped', 'conv_cfg'), NETWORKS, ids=lambda value: value['type'].split('.')[-1]
 )
-def test_calibrated_networks_start_as_the_plain_ones(host, conv_cfg):
-    plain = build(**host).double()
-    model = build(**host, conv_cfg=conv_cfg).double()
+def test_calibrated_networks_start_as_the_plain_ones(wrapped, conv_cfg):
+    plain = build(**wrapped).double()
+    model = build(**wrapped, conv_cfg=conv_cfg).double()
     routings = [m for m in model.modules() if isinstance(m, ConvRouting)]
     assert routings
     model.init_weights()
@@ -64,7 +64,7 @@ def test_calibrated_networks_start_as_the_plain_ones(host, conv_cfg):
     missing, unexpected = model.load_state_dict(plain.state_dict(), strict=False)
     assert unexpected == [] and all('.routing.' in name for name in missing)
     x = torch.randn(2 * T, 3, 32, 32, dtype=torch.float64)
-    if host['type'] not in ('ResNet', 'MobileNetV2'):
+    if wrapped['type'] not in ('ResNet', 'MobileNetV2'):
         x = x.unflatten(0, (2, T)).transpose(1, 2)
     for training in (True, False):
         plain.train(training), model.train(training)

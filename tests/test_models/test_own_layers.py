@@ -51,8 +51,8 @@ def test_a_convolution_of_ones_own_keeps_the_weights(tmp_path):
     shake(plain)
     file = str(tmp_path / 'plain.pth')
     torch.save(plain.state_dict(), file)
-    host = dict(RESNET, init_cfg=dict(type='Pretrained', checkpoint=file))
-    net = adapter(host, dict(type=DampedConv))
+    wrapped = dict(RESNET, init_cfg=dict(type='Pretrained', checkpoint=file))
+    net = adapter(wrapped, dict(type=DampedConv))
     net.init_weights()
     for model in (net, plain):
         model.double().eval()

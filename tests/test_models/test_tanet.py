@@ -93,8 +93,8 @@ def test_an_ablation_changes_the_variant_alone(variant):
     options = dict(alpha=2, beta=4, conv1d_kernel_size=3, variant=variant)
     build_recognizer('tanet_r50', backbone=dict(depth=18, tam_cfg=options))
     layer = dict(type='TAM', **options)
-    host = dict(type='mmaction.ResNet', depth=18)
-    adapted = TemporalAdapter(backbone=host, temporal=layer, num_segments=8)
+    wrapped = dict(type='mmaction.ResNet', depth=18)
+    adapted = TemporalAdapter(backbone=wrapped, temporal=layer, num_segments=8)
     assert len(adapted.temporal_layers()) == 8
 
 

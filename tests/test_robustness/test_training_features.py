@@ -119,11 +119,11 @@ def test_compiled_gradients(name):
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which('g++') is None, reason='the compiler needs g++')
 def test_compiled_gradients_of_the_default_compiler():
-    host = dict(RESNET, num_stages=1, strides=(1,), dilations=(1,), out_indices=(0,))
+    wrapped = dict(RESNET, num_stages=1, strides=(1,), dilations=(1,), out_indices=(0,))
     x = frames(dtype=torch.float32)
     results = []
     for compiled in (False, True):
-        model = adapter(host).train()
+        model = adapter(wrapped).train()
         if compiled:
             model.compile()
         y = model(x)

@@ -11,7 +11,7 @@ train_pipeline = [
         out_of_bound_opt='repeat_last',
     ),
     dict(type='DecordDecode'),
-    # TDN halves the maps of its last stage: 32 would be too small.
+    # TDN halves the feature maps of its last stage: 32 would be too small.
     dict(type='Resize', scale=(36, 36), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),

@@ -22,7 +22,7 @@ class SampleSegments(UniformSample):
 
         position(i, k) = (k + (i + 1) / n) * N / T,  or (k + 1 / 2) * N / T if n = 1
 
-    rounded to a whole number, halves to the even one, and at most N - 1. Two
+    rounded to an integer, halves to the even one, and at most N - 1. Two
     clips are the middles and the ends of the segments.
 
     The clips follow one another in ``frame_inds``, so that ``FormatShape`` with

@@ -93,7 +93,7 @@ class StrictDecordInit(DecordInit):
             return decord.VideoReader(
                 path, num_threads=self.num_threads, fault_tol=_TOLERATED
             )
-        except decord.DECORDError as error:
+        except (decord.DECORDError, RuntimeError) as error:
             reason = _explain(str(error), path)
             if reason is None:
                 raise
@@ -134,6 +134,8 @@ def _explain(error: str, path: str) -> Optional[str]:
                 f'it has no decoder for {codec}, the codec of the video; convert it, '
                 'for example by ffmpeg -i FILE -c:v libx264 OUT.mp4'
             )
+    if 'Error reading' in error:
+        return 'it is no video, or its header is missing or damaged'
     if 'Failed to measure duration' in error:
         return (
             'the file does not say how long it is, which need not be a fault of the '
