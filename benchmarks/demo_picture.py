@@ -1,6 +1,6 @@
 """Take the picture of the demo in docs/demo.md, by a headless Chromium.
 
-    bash tools/quickstart.sh
+    bash tools/quickstart.sh --methods tanet
     python benchmarks/demo_picture.py CONFIG CHECKPOINT VIDEO results/demo.png
 
 The labels are those of the motion clips. It needs gradio, playwright and Chromium.

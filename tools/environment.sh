@@ -91,8 +91,22 @@ _mmt_install() {
     *' tests '*) _mmt_install_wrapped_backbones "$root" "$lists" "$prefix" || return ;;
   esac
   _mmt_say 'installing mmtemporal, editable'
+  _mmt_say_what_is_replaced "$root/mmtemporal"
   _mmt_pip "$lists" --no-deps --no-build-isolation \
     --config-settings editable_mode=compat -e "$root"
+}
+
+# Another checkout may share the environment, which can import one of them only.
+_mmt_say_what_is_replaced() {
+  local before
+  before=$(
+    cd / && python -c 'from importlib.util import find_spec
+spec = find_spec("mmtemporal")
+print(spec.submodule_search_locations[0] if spec else "")'
+  )
+  if [ -n "$before" ] && [ ! "$before" -ef "$1" ]; then
+    _mmt_say "import mmtemporal was $before in this environment and is $1 from now on"
+  fi
 }
 
 # Installs what is asked for, and says why where that fails.

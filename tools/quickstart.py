@@ -47,7 +47,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--methods',
         nargs='+',
-        default=['tanet'],
+        default=['tin'],
         choices=['all', *METHODS],
         help='the networks to compare; all: those on ResNet-18',
     )

@@ -13,5 +13,8 @@ model = dict(
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=1, save_best='acc/top1'))
 randomness = dict(seed=0)
 # The kernels start near a symmetric mean; in a run this short they have to leave it
-# faster than the convolutions learn.
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'.tam.': dict(lr_mult=10)}))
+# faster than the convolutions learn, which therefore have half of the others' rate.
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-3),
+    paramwise_cfg=dict(custom_keys={'.tam.': dict(lr_mult=10)}),
+)
