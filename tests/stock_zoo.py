@@ -96,7 +96,6 @@ CONFIGS = {
         'uniformerv2/uniformerv2-base-p16-res224_clip-kinetics710-pre_8xb32-u8_kinetics400-rgb',
         dict(
             clip_pretrained=False,
-            input_resolution=32,
             layers=4,
             return_list=[0, 1, 2, 3],
         ),
@@ -114,10 +113,11 @@ CONFIGS = {
 SIZES = {
     'c2d': 72,  # one pool more than the others
     'mvit': 64,
+    'uniformerv2': 224,
     **dict.fromkeys(
         [
             *('timesformer', 'timesformer joint', 'timesformer space'),
-            *('videomae', 'videomae v2', 'uniformerv2', 'c3d'),
+            *('videomae', 'videomae v2', 'c3d'),
         ],
         32,
     ),
