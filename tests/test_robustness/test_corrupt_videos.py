@@ -240,6 +240,7 @@ def run_config(data_root, work_dir, **val):
     return cfg
 
 
+@pytest.mark.slow
 def test_training_goes_on_and_testing_stops(data_root, tmp_path):
     runner = Runner.from_cfg(run_config(data_root, tmp_path / 'trains'))
     runner.train()
