@@ -1,4 +1,4 @@
-"""Writing the generated videos."""
+"""Writing videos."""
 
 from pathlib import Path
 
@@ -12,20 +12,31 @@ CODEC = 'FFV1'
 FRAMES_PER_SECOND = 24
 
 
-def write_video(path: Path, frames: np.ndarray) -> None:
-    """Encode frames (t, h, w, 3), uint8, BGR.
+def write_video(
+    path: Path,
+    frames: np.ndarray,
+    codec: str = CODEC,
+    frames_per_second: float = FRAMES_PER_SECOND,
+) -> None:
+    """Encode a video.
+
+    Args:
+        path: The file.
+        frames: (t, h, w, 3), uint8, BGR.
+        codec: Four letters by which OpenCV knows the codec.
+        frames_per_second: Speed at which players show it.
 
     Raises:
         RuntimeError: If this build of OpenCV cannot write the video.
         OSError: If the written video is incomplete, as on a full disk.
     """
-    fourcc = cv2.VideoWriter_fourcc(*CODEC)  # type: ignore[attr-defined]
+    fourcc = cv2.VideoWriter.fourcc(*codec)
     writer = cv2.VideoWriter(
-        str(path), cv2.CAP_FFMPEG, fourcc, FRAMES_PER_SECOND, frames.shape[2:0:-1]
+        str(path), cv2.CAP_FFMPEG, fourcc, frames_per_second, frames.shape[2:0:-1]
     )
     if not writer.isOpened():
         raise RuntimeError(
-            f'OpenCV {cv2.__version__} cannot write {CODEC} video to {path}; install '
+            f'OpenCV {cv2.__version__} cannot write {codec} video to {path}; install '
             'opencv-python-headless>=4.13 (or opencv-python)'
         )
     for frame in frames:

@@ -14,6 +14,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mmtemporal.datasets.video_writing import write_video
 from mmtemporal.visualization.style import COLOURS, new_figure, style
 
 # Text and lines of figures, by the colour scheme of the page.
@@ -112,7 +113,7 @@ def video(path: Path, text: str) -> str:
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, 'clip.mp4')
-        _write(file, _read(path))
+        write_video(file, _read_enlarged(path), CODEC, FRAMES_PER_SECOND)
         content = file.read_bytes()
     return (
         f'<video src="{_data("video/mp4", content)}" aria-label="{escape(text)}" '
@@ -120,29 +121,10 @@ def video(path: Path, text: str) -> str:
     )
 
 
-def _read(path: Path) -> list[np.ndarray]:
+def _read_enlarged(path: Path) -> np.ndarray:
     capture = cv2.VideoCapture(str(path))
-    return [frame for _, frame in iter(capture.read, (False, None))]
-
-
-def _write(path: Path, frames: list[np.ndarray]) -> None:
-    large = [np.kron(f, np.ones((SCALE, SCALE, 1), f.dtype)) for f in frames]
-    height, width = large[0].shape[:2]
-    writer = cv2.VideoWriter(
-        str(path),
-        cv2.CAP_FFMPEG,
-        cv2.VideoWriter.fourcc(*CODEC),
-        FRAMES_PER_SECOND,
-        (width, height),
-    )
-    if not writer.isOpened():
-        raise RuntimeError(
-            f'OpenCV {cv2.__version__} cannot write {CODEC} video for the report; '
-            'install opencv-python-headless (or opencv-python) from PyPI'
-        )
-    for frame in large:
-        writer.write(frame)
-    writer.release()
+    frames = np.stack([frame for _, frame in iter(capture.read, (False, None))])
+    return frames.repeat(SCALE, 1).repeat(SCALE, 2)
 
 
 def _data(kind: str, content: bytes) -> str:
