@@ -4,11 +4,10 @@ import hashlib
 import re
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Callable
 
 import cv2
 import numpy as np
-from scipy.io import loadmat, whosmat
+from scipy.io import loadmat
 
 from . import recordings
 from .recordings import Recording
@@ -80,27 +79,13 @@ def _describe_missing(source: Path, missing: list[Recording]) -> str:
 
 
 def examine(path: Path) -> tuple[str, int]:
-    """Check what is in a file, without reading the depth itself.
-
-    Returns:
-        The SHA-256 of the file, and the number of frames.
+    """Return the SHA-256 of a file, and the number of its frames.
 
     Raises:
         ValueError: If the file does not hold a depth recording.
     """
-    variables = {name: (shape, kind) for name, shape, kind in _read(whosmat, path)}
-    expected = f'{VARIABLE} of 240 x 320 x frames, uint16'
-    if VARIABLE not in variables:
-        raise ValueError(f'{path} holds {[*variables]}, expected {expected}')
-    shape, kind = variables[VARIABLE]
-    if kind != 'uint16' or len(shape) != 3 or shape[:2] != FRAME_SIZE:
-        size = ' x '.join(map(str, shape))
-        raise ValueError(
-            f'{path} holds {VARIABLE} of {size}, {kind}; expected {expected}'
-        )
-    if shape[2] == 0:
-        raise ValueError(f'{path} holds no frames')
-    return hashlib.sha256(path.read_bytes()).hexdigest(), shape[2]
+    frames = len(read_depth(path))
+    return hashlib.sha256(path.read_bytes()).hexdigest(), frames
 
 
 def read_depth(path: Path) -> np.ndarray:
@@ -110,9 +95,27 @@ def read_depth(path: Path) -> np.ndarray:
         Millimetres, 0 where nothing is: (t, 240, 320), uint16.
 
     Raises:
-        ValueError: If the file cannot be read.
+        ValueError: If the file does not hold a depth recording.
     """
-    return np.moveaxis(_read(loadmat, path)[VARIABLE], 2, 0)
+    # Damaged files make SciPy raise errors of any type.
+    try:
+        variables = loadmat(path)
+    except Exception as error:
+        raise ValueError(
+            f'{path} cannot be read as a MATLAB file of versions 4 to 7.2: '
+            f'{type(error).__name__}: {error}'
+        ) from error
+    expected = f'{VARIABLE} of 240 x 320 x frames, uint16'
+    if VARIABLE not in variables:
+        names = [name for name in variables if not name.startswith('__')]
+        raise ValueError(f'{path} holds {names}, expected {expected}')
+    depth = variables[VARIABLE]
+    if depth.dtype != np.uint16 or depth.ndim != 3 or depth.shape[:2] != FRAME_SIZE:
+        got = f'{" x ".join(map(str, depth.shape))}, {depth.dtype}'
+        raise ValueError(f'{path} holds {VARIABLE} of {got}; expected {expected}')
+    if depth.shape[2] == 0:
+        raise ValueError(f'{path} holds no frames')
+    return np.moveaxis(depth, 2, 0)
 
 
 def render_depth(depth: np.ndarray) -> np.ndarray:
@@ -133,14 +136,3 @@ def render_depth(depth: np.ndarray) -> np.ndarray:
     half = (grey.shape[2] // 2, grey.shape[1] // 2)
     small = [cv2.resize(frame, half, interpolation=cv2.INTER_AREA) for frame in grey]
     return np.repeat(np.stack(small)[..., None], 3, axis=3)
-
-
-def _read(function: Callable[[str], Any], path: Path) -> Any:
-    # Damaged files make SciPy raise errors of any type.
-    try:
-        return function(str(path))
-    except Exception as error:
-        raise ValueError(
-            f'{path} cannot be read as a MATLAB file of versions 4 to 7.2: '
-            f'{type(error).__name__}: {error}'
-        ) from error
