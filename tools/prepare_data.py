@@ -1,6 +1,7 @@
 """Prepare a public data set for training: videos, lists and a manifest."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    # A job that is cancelled leaves no processes behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         root = prepare_utd_mhad(args.source, args.target, args.workers)
         found = check_utd_mhad(root, args.workers)

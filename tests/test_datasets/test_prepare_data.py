@@ -1,30 +1,33 @@
 """The tool that prepares public data sets."""
 
 import importlib.util
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from small_utd_mhad import FEW, contents
 
+from mmtemporal.datasets.utd_mhad import preparation
+
 TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_data.py'
 
 
 @pytest.fixture
-def tool():
+def run_tool(monkeypatch):
     spec = importlib.util.spec_from_file_location('prepare_data_tool', TOOL)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    return tool
 
-
-@pytest.fixture
-def run_tool(tool, monkeypatch):
     def run(*arguments):
         monkeypatch.setattr(sys, 'argv', [TOOL.name, *map(str, arguments)])
         tool.main()
 
-    return run
+    handler = signal.getsignal(signal.SIGTERM)
+    yield run
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.mark.parametrize('workers', [1, 2])
@@ -58,15 +61,25 @@ def test_errors_are_one_line(depth_folder, prepared, tmp_path, run_tool):
         run_tool('utd_mhad', depth_folder, prepared)
 
 
-def test_interruption_is_one_line(tool, run_tool, monkeypatch, capsys, tmp_path):
-    def interrupt(*args):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('workers', [1, 2])
+def test_interruption_is_one_line(
+    depth_folder, tmp_path, run_tool, monkeypatch, capsys, number, workers
+):
+    def interrupt(path, *args, **kwargs):
+        if 'a24_s2' in path.name:
+            os.kill(first_process, number)
+            time.sleep(5)  # so that this video is not written
+        write_video(path, *args, **kwargs)
 
-    monkeypatch.setattr(tool, 'prepare_utd_mhad', interrupt)
+    first_process, write_video = os.getpid(), preparation.write_video
+    monkeypatch.setattr(preparation, 'write_video', interrupt)
     with pytest.raises(SystemExit) as error:
-        run_tool('utd_mhad', tmp_path, tmp_path / 'new')
+        run_tool('utd_mhad', depth_folder, tmp_path / 'new', '--workers', workers)
     assert error.value.code == 130
-    assert capsys.readouterr().err == '\nstopped; the same command goes on\n'
+    assert capsys.readouterr().err.endswith('\nstopped; the same command goes on\n')
+    assert len(list(tmp_path.rglob('new/**/a*_t1.mp4'))) >= 4 - (workers == 2)
+    assert not (tmp_path / 'new' / 'manifest.json').exists()
 
 
 @pytest.mark.parametrize('arguments', [(), ('kinetics', 'a', 'b'), ('utd_mhad', 'a')])

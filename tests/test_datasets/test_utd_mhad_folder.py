@@ -123,6 +123,7 @@ def test_kill_while_the_progress_is_written(depth_folder, prepared, tmp_path, wr
     assert contents(prepared) == contents(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('num_workers', [1, 2])
 def test_killed_process(depth_folder, prepared, tmp_path, monkeypatch, num_workers):
     root = tmp_path / 'killed'

@@ -145,7 +145,8 @@ def _check_video(root: Path, row: dict) -> Optional[str]:
 
 def _decode_all(path: Path) -> np.ndarray:
     """Decode a video from its beginning to its end, BGR."""
-    video, frames = cv2.VideoCapture(str(path)), []
+    video = cv2.VideoCapture(str(path))
+    frames: list[np.ndarray] = []
     while True:
         found, frame = video.read()
         if not found:

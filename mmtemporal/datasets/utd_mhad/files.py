@@ -82,11 +82,16 @@ def track(function: Callable, tasks: list, num_workers: int, caption: str) -> li
         function,
         tasks,
         num_workers,
-        # Ctrl-C reaches all processes; the first one ends the others.
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
+        initializer=_leave_signals_to_the_first_process,
         file=sys.stderr,
     )
+
+
+def _leave_signals_to_the_first_process() -> None:
+    # Ctrl-C reaches all processes; the first one ends the others by SIGTERM, for which
+    # they may have its handler.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _as_manifest(path: Path, first_line: bool = False) -> Optional[dict[str, Any]]:
