@@ -1,5 +1,6 @@
 """Training. The registry imports this when its first class is built."""
 
+from .channels_last_hook import ChannelsLastHook
 from .check_annotations_hook import CheckAnnotationsHook
 from .check_config_hook import CheckConfigHook
 from .exact_resume_hook import ExactResumeHook
@@ -9,6 +10,7 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .statistics_hook import TemporalStatisticsHook
 
 __all__ = [
+    'ChannelsLastHook',
     'CheckAnnotationsHook',
     'CheckConfigHook',
     'ExactResumeHook',

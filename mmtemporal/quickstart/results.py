@@ -87,7 +87,7 @@ class Run:
             top1=float((self.scores.argmax(1) == self.labels).mean()),
             # Over the two classes of a pair alone.
             within_pair=float((own > reversed_).mean()),
-            parameters=self._count_parameters(),
+            parameters=self.count_parameters(),
             seconds=self._seconds_per_iteration(),
         )
 
@@ -112,6 +112,14 @@ class Run:
         losses = [(step / steps, loss) for step, loss in sorted(losses.items())]
         return losses, sorted(accuracies.items())
 
+    def training_accuracy(self) -> float:
+        """Return the top-1 on the training clips, as augmented, in the last epoch."""
+        records = {r['step']: r for r in self._records() if 'top1_acc' in r}
+        last = max(record['epoch'] for record in records.values())
+        return float(
+            np.mean([r['top1_acc'] for r in records.values() if r['epoch'] == last])
+        )
+
     def _steps_of_an_epoch(self) -> float:
         last = max(
             (record for record in self._records() if 'loss' in record),
@@ -124,7 +132,8 @@ class Run:
         logs = sorted(self.folder.glob('*/vis_data/scalars.json'))
         return [json.loads(line) for log in logs for line in log.open()]
 
-    def _count_parameters(self) -> int:
+    def count_parameters(self) -> int:
+        """Return the number of weights, frozen ones too."""
         state_dict = torch.load(self.last, map_location='cpu')['state_dict']
         buffers = ('running_mean', 'running_var', 'num_batches_tracked')
         return sum(v.numel() for k, v in state_dict.items() if not k.endswith(buffers))

@@ -1,0 +1,183 @@
+"""Train and test networks on UTD-MHAD, several seeds each, by MMAction2's own scripts.
+
+    python benchmarks/real_videos.py --seeds 0 1 2 --jobs 2
+
+The data and ImageNet weights are those of docs/utd_mhad.md, in data/ of the folder
+where this runs. A run that is in the results file is not repeated, an interrupted one
+goes on after its last whole epoch, and --minutes says after how long no more begin.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from real_videos_cells import CELLS, Cell
+from real_videos_results import FILE, add_row, key, make_row, read_rows
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+from mmtemporal.quickstart.results import Run
+from mmtemporal.quickstart.runs import prepare
+
+NEEDED = ('data/utd_mhad/train.txt', 'data/weights/mobilenet_v2.pth')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        '--cells', nargs='+', choices=list(CELLS), default=list(CELLS), metavar='CELL'
+    )
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
+    parser.add_argument('--threads', type=int, default=1, help='of each run')
+    parser.add_argument('--minutes', type=float, default=float('inf'))
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/real_videos'))
+    parser.add_argument('--out', type=Path, default=FILE, help='the results file')
+    parser.add_argument('--list', action='store_true', help='print the cells and stop')
+    return parser.parse_args()
+
+
+def find_missing(args: argparse.Namespace) -> list[tuple[Cell, int]]:
+    """Return the runs that are not in the results, all cells of a seed together."""
+    rows = {key(row): row for row in read_rows(args.out)}
+    missing = []
+    for seed in args.seeds:
+        for cell in map(CELLS.get, args.cells):
+            row = rows.get((cell.name, seed))
+            if row is None:
+                missing.append((cell, seed))
+            elif row['settings'] != cell.digest:
+                raise SystemExit(
+                    f'error: {args.out} has {cell.name}, seed {seed}, by other '
+                    f'settings ({row["settings"]}, now {cell.digest}). Delete its '
+                    'lines of this cell, or give another --out and --work-dir.'
+                )
+    return missing
+
+
+class Pieces:
+    """Starts the stock scripts and stops them together.
+
+    Args:
+        threads: Threads of each.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)}
+        self.running: set[subprocess.Popen] = set()
+        self.stopped = False
+
+    def run(self, log: Path, *command: object) -> float:
+        """Run a command, its output in a log; return the CPU seconds that it took."""
+        with log.open('a') as output:
+            if self.stopped:
+                raise InterruptedError
+            process = subprocess.Popen(
+                list(map(str, command)),
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            self.running.add(process)
+            # Its worker processes are counted with it.
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.running.discard(process)
+        if self.stopped:
+            raise InterruptedError
+        if process.returncode:
+            raise RuntimeError(
+                f'exit status {process.returncode} of '
+                f'{shlex.join(map(str, command))}, see {log}'
+            )
+        return usage.ru_utime + usage.ru_stime
+
+    def stop(self) -> None:
+        self.stopped = True
+        for process in list(self.running):
+            process.terminate()
+
+
+def train_and_test(cell: Cell, seed: int, args: argparse.Namespace, pieces: Pieces):
+    """Train and test one network as far as its files are missing; return its line."""
+    run = Run(cell.name, args.work_dir / cell.name / f'seed{seed}')
+    prepare(run, cell.settings(seed))
+    log, times = run.folder / 'output.log', run.folder / 'cpu_seconds.jsonl'
+    tools = (sys.executable, '-m', 'mmtemporal.tools')
+    folder = ('--work-dir', run.folder)
+    if not run.last.exists():
+        seconds = pieces.run(log, *tools, 'train', run.config, *folder, '--resume')
+        with times.open('a') as file:  # of each piece, if there were several
+            file.write(json.dumps(seconds) + '\n')
+    if not run.predictions.exists():
+        dump = ('--dump', run.predictions)
+        pieces.run(log, *tools, 'test', run.config, run.last, *folder, *dump)
+    seconds = sum(map(json.loads, times.read_text().splitlines()))
+    return make_row(cell, seed, run, seconds)
+
+
+def run_all(missing: list, args: argparse.Namespace) -> None:
+    pieces, start = Pieces(args.threads), time.monotonic()
+    columns = (MofNCompleteColumn(), BarColumn(), TimeElapsedColumn())
+    console = Console(highlight=False)
+
+    def work(cell: Cell, seed: int):
+        late = time.monotonic() - start > args.minutes * 60
+        return None if late else train_and_test(cell, seed, args, pieces)
+
+    with (
+        Progress(*columns, console=console) as progress,
+        ThreadPoolExecutor(args.jobs) as pool,
+    ):
+        bar = progress.add_task('runs', total=len(missing))
+        futures = [pool.submit(work, *run) for run in missing]
+        try:
+            for future in as_completed(futures):
+                row = future.result()
+                progress.advance(bar)
+                if row is not None:
+                    add_row(row, args.out)
+                    console.print(
+                        f'{row["cell"]} seed {row["seed"]}: top-1 {row["top1"]}, '
+                        f'order pairs {row["order_pairs"]}, training '
+                        f'{row["training_cpu_seconds"]} CPU s'
+                    )
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            pieces.stop()
+            raise
+
+
+def main() -> None:
+    args = parse_args()
+    if args.list:
+        print('\n'.join(f'{name}: {cell.recipe.name}' for name, cell in CELLS.items()))
+        return
+    for name in NEEDED:
+        if not Path(name).exists():
+            raise SystemExit(
+                f'error: no {name} in {Path.cwd()}; docs/utd_mhad.md says how to make '
+                'it'
+            )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    missing = find_missing(args)
+    try:
+        run_all(missing, args)
+    except KeyboardInterrupt:
+        print('\nstopped; the same command goes on', file=sys.stderr)
+        raise SystemExit(130) from None
+    except RuntimeError as error:
+        raise SystemExit(f'error: {error}') from None
+    left = len(find_missing(args))
+    print(f'{left} runs are left' if left else f'complete: {args.out}')
+
+
+if __name__ == '__main__':
+    main()

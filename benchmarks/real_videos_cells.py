@@ -1,0 +1,127 @@
+"""The cells of real_videos.py: a recipe each, and what some of them change in it."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmengine import Config
+
+RECOGNITION = Path(__file__).resolve().parents[1] / 'configs' / 'recognition'
+NETWORKS = {
+    'r18': 'ResNet-18, from scratch',
+    'mobilenetv2': 'MobileNetV2, from ImageNet',
+    'efficientnetlite0': 'EfficientNet-Lite0, from ImageNet',
+}
+METHODS = ('tsn', 'tsm', 'tam', 'tin', 'tdn', 'tada')
+# TANet and TAda2D are TAM and TAdaConv in a ResNet.
+OTHER_NAMES = {'tanet': 'tam', 'tada2d': 'tada'}
+# What decides how a network is trained and tested.
+DECISIVE = (
+    *('model', 'train_dataloader', 'test_dataloader', 'train_cfg'),
+    *('optim_wrapper', 'param_scheduler', 'custom_hooks'),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is trained with several seeds.
+
+    Args:
+        name: Such as 'tam-mobilenetv2', or 'tam-mobilenetv2-16-frames'.
+        recipe: The config.
+        options: What the cell changes in it, as ``--cfg-options`` has it.
+    """
+
+    name: str
+    recipe: Path
+    options: dict = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        return self.name.split('-')[0]
+
+    @property
+    def network(self) -> str:
+        return self.name.split('-')[1]
+
+    @property
+    def change(self) -> str:
+        """What is changed, '' if nothing is."""
+        return '-'.join(self.name.split('-')[2:])
+
+    def settings(self, seed: int) -> Config:
+        """Return the whole config of a run."""
+        cfg = Config.fromfile(self.recipe)
+        cfg.merge_from_dict({**self.options, 'randomness.seed': seed})
+        return cfg
+
+    @property
+    def digest(self) -> str:
+        """Return what tells results of these settings from those of others."""
+        cfg = self.settings(0)
+        values = {key: cfg.get(key) for key in DECISIVE}
+        text = json.dumps(values, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _find_recipes() -> dict[str, Cell]:
+    cells = {}
+    for path in RECOGNITION.glob('*/*_utdmhad-depth.py'):
+        method, start = path.stem.split('_')[:2]
+        method = OTHER_NAMES.get(method, method)
+        name = f'{method}-{start.split("-")[-1]}'
+        cells[name] = Cell(name, path)
+    return {
+        f'{method}-{network}': cells[f'{method}-{network}']
+        for network in NETWORKS
+        for method in METHODS
+    }
+
+
+def _frames(number: int) -> dict:
+    step = 'dataset.pipeline.1.num_clips'
+    return {
+        f'train_dataloader.{step}': number,
+        f'val_dataloader.{step}': number,
+        f'test_dataloader.{step}': number,
+        'model.backbone.num_segments': number,
+    }
+
+
+def _size(width: int, height: int) -> dict:
+    return {
+        f'{split}_dataloader.dataset.pipeline.{step}.scale': (width, height)
+        for split, step in (('train', 4), ('val', 3), ('test', 3))
+    }
+
+
+def _epochs(number: int) -> dict:
+    return {'train_cfg.max_epochs': number, 'param_scheduler.1.end': number}
+
+
+def _rate(names: str, factor: float) -> dict:
+    return {f'optim_wrapper.paramwise_cfg.custom_keys.{names}.lr_mult': factor}
+
+
+RECIPES = _find_recipes()
+# One change at a time, for the advice of the fine-tuning guide.
+CHANGED = 'tam-mobilenetv2'
+CHANGES = {
+    'layers-lr-x5': _rate('temporal', 5),
+    'frozen-half': {'model.backbone.backbone.frozen_stages': 4},
+    '16-frames': _frames(16),
+    '64x96-pixels': _size(64, 96),
+    '24-epochs': _epochs(24),
+    'no-imagenet': {'model.backbone.backbone.pretrained': None},
+    'no-flip': {'train_dataloader.dataset.pipeline.5.flip_ratio': 0.0},
+}
+CELLS = {
+    **RECIPES,
+    **{
+        f'{CHANGED}-{change}': Cell(
+            f'{CHANGED}-{change}', RECIPES[CHANGED].recipe, options
+        )
+        for change, options in CHANGES.items()
+    },
+}

@@ -1,0 +1,93 @@
+"""What the runs of real_videos.py reached: a line for each, and means over seeds."""
+
+import csv
+import os
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+from measuring import machine, write_csv
+from mmaction.evaluation import mean_class_accuracy, top_k_accuracy
+from real_videos_cells import CELLS, Cell
+
+from mmtemporal.datasets.utd_mhad import CLASS_NAMES, ORDER_PAIRS
+from mmtemporal.quickstart.results import Run
+
+FILE = Path(__file__).resolve().parent / 'results' / 'utd_mhad.csv'
+PAIRS = dict(zip(('swipes', 'circles', 'sit_stand'), ORDER_PAIRS))
+ACCURACIES = ('top1', 'mean_class', 'order_pairs', *PAIRS, 'train_top1')
+
+
+def within_pairs(scores: np.ndarray, labels: np.ndarray, pairs) -> float:
+    """Return how often the right class of a pair has the higher score.
+
+    It is the accuracy of a choice between the two, so chance is one half.
+    """
+    other = {a: b for pair in pairs for a, b in (pair, pair[::-1])}
+    right = [
+        score[label] > score[other[label]]
+        for score, label in zip(scores, labels.tolist())
+        if label in other
+    ]
+    return float(np.mean(right))
+
+
+def make_row(cell: Cell, seed: int, run: Run, seconds: float) -> dict:
+    """Return the line of a run that was trained and tested."""
+    scores, labels = run.scores, run.labels
+    if scores.shape[1] != len(CLASS_NAMES):
+        raise ValueError(f'{run.predictions} is no test on UTD-MHAD')
+    accuracies = dict(
+        top1=top_k_accuracy(scores, labels, (1,))[0],
+        mean_class=mean_class_accuracy(scores, labels),
+        order_pairs=within_pairs(scores, labels, ORDER_PAIRS),
+        **{name: within_pairs(scores, labels, [pair]) for name, pair in PAIRS.items()},
+        train_top1=run.training_accuracy(),
+    )
+    return dict(
+        cell=cell.name,
+        seed=seed,
+        **{name: f'{value:.4f}' for name, value in accuracies.items()},
+        parameters=run.count_parameters(),
+        training_cpu_seconds=round(seconds),
+        settings=cell.digest,
+        **{key: value for key, value in machine().items() if key != 'threads'},
+    )
+
+
+def read_rows(path: Path = FILE) -> list[dict]:
+    if not path.exists():
+        return []
+    with path.open(newline='') as lines:
+        return list(csv.DictReader(lines))
+
+
+def add_row(row: dict, path: Path = FILE) -> None:
+    """Write a line, in the order of the cells, so that nothing else changes."""
+    order = list(CELLS)
+    rows = [r for r in read_rows(path) if (r['cell'], int(r['seed'])) != key(row)]
+    rows = sorted([*rows, row], key=lambda r: (order.index(r['cell']), int(r['seed'])))
+    part = path.with_suffix('.part')
+    write_csv(part, rows)
+    os.replace(part, path)
+
+
+def key(row: dict) -> tuple[str, int]:
+    return row['cell'], int(row['seed'])
+
+
+def summarise(rows: list[dict]) -> dict[str, dict]:
+    """Return means and standard deviations over the seeds of each cell.
+
+    The result is {cell: {column: (mean, standard deviation), 'seeds': number}}.
+    """
+    summary = {}
+    for name in dict.fromkeys(row['cell'] for row in rows):
+        own = [row for row in rows if row['cell'] == name]
+        columns = (*ACCURACIES, 'training_cpu_seconds', 'parameters')
+        summary[name] = {'seeds': len(own)}
+        for column in columns:
+            values = [float(row[column]) for row in own]
+            spread = stdev(values) if len(values) > 1 else float('nan')
+            summary[name][column] = mean(values), spread
+    return summary
