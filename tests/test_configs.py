@@ -1,6 +1,7 @@
 """Every config parses, trains and tests, and the zoo's tables agree with it."""
 
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import cv2
@@ -135,11 +136,16 @@ def test_multiply_adds_in_metafile(metafile):
 
 
 def build(cfg, device='cpu'):
-    if cfg.model.backbone.get('backbone', {}).get('type', '').startswith('torchvision'):
-        import_or_skip('torchvision')
+    model = deepcopy(cfg.model)
+    wrapped = model.backbone.get('backbone', model.backbone)
+    library = wrapped.type.partition('.')[0]
+    if library in ('timm', 'torchvision'):
+        import_or_skip(library)
+    if library == 'timm':  # it loads the weights that these name whenever it is built
+        wrapped.update(pretrained=False, pretrained_cfg_overlay=None)
     register_all_modules()
     with torch.device(device):
-        return MODELS.build(cfg.model)
+        return MODELS.build(model)
 
 
 def crop_of(pipeline):
