@@ -18,7 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from real_videos_cells import CELLS, Cell
+from real_videos_cells import CELLS, SEEDS, Cell
 from real_videos_results import FILE, add_row, key, make_row, read_rows
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cells', nargs='+', choices=list(CELLS), default=list(CELLS), metavar='CELL'
     )
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--seeds', nargs='+', type=int, default=SEEDS)
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
     parser.add_argument('--threads', type=int, default=1, help='of each run')
     parser.add_argument('--minutes', type=float, default=float('inf'))
@@ -86,6 +86,8 @@ class Pieces:
                 stderr=subprocess.STDOUT,
             )
             self.running.add(process)
+            if self.stopped:  # meanwhile
+                process.terminate()
             # Its worker processes are counted with it.
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -108,19 +110,29 @@ class Pieces:
 def train_and_test(cell: Cell, seed: int, args: argparse.Namespace, pieces: Pieces):
     """Train and test one network as far as its files are missing; return its line."""
     run = Run(cell.name, args.work_dir / cell.name / f'seed{seed}')
-    prepare(run, cell.settings(seed))
-    log, times = run.folder / 'output.log', run.folder / 'cpu_seconds.jsonl'
+    seen = Run(cell.name, run.folder / 'training_videos')
+    cfg = cell.settings(seed)
+    prepare(run, cfg)
+    log, time_file = run.folder / 'output.log', run.folder / 'cpu_seconds.jsonl'
     tools = (sys.executable, '-m', 'mmtemporal.tools')
     folder = ('--work-dir', run.folder)
     if not run.last.exists():
+        # Of a training in pieces the first ones' time is not known.
+        whole = not (run.folder / 'last_checkpoint').exists()
         seconds = pieces.run(log, *tools, 'train', run.config, *folder, '--resume')
-        with times.open('a') as file:  # of each piece, if there were several
-            file.write(json.dumps(seconds) + '\n')
-    if not run.predictions.exists():
-        dump = ('--dump', run.predictions)
-        pieces.run(log, *tools, 'test', run.config, run.last, *folder, *dump)
-    seconds = sum(map(json.loads, times.read_text().splitlines()))
-    return make_row(cell, seed, run, seconds)
+        if whole:
+            time_file.write_text(f'{json.dumps(seconds)}\n')
+    # The second is of the training videos, not augmented, and shows overfitting.
+    file = cfg.train_dataloader.dataset.ann_file
+    option = f'test_dataloader.dataset.ann_file={file}'
+    for tested, change in ((run, ()), (seen, ('--cfg-options', option))):
+        if not tested.predictions.exists():
+            part = tested.predictions.with_suffix('.part.pkl')
+            test = (*tools, 'test', run.config, run.last, *folder, '--dump', part)
+            pieces.run(log, *test, *change)
+            os.replace(part, tested.predictions)
+    seconds = json.loads(time_file.read_text()) if time_file.exists() else None
+    return make_row(cell, seed, run, seen, seconds)
 
 
 def run_all(missing: list, args: argparse.Namespace) -> None:
@@ -129,7 +141,7 @@ def run_all(missing: list, args: argparse.Namespace) -> None:
     console = Console(highlight=False)
 
     def work(cell: Cell, seed: int):
-        late = time.monotonic() - start > args.minutes * 60
+        late = time.monotonic() - start >= args.minutes * 60
         return None if late else train_and_test(cell, seed, args, pieces)
 
     with (

@@ -13,8 +13,18 @@ NETWORKS = {
     'mobilenetv2': 'MobileNetV2, from ImageNet',
     'efficientnetlite0': 'EfficientNet-Lite0, from ImageNet',
 }
-METHODS = ('tsn', 'tsm', 'tam', 'tin', 'tdn', 'tada')
-# TANet and TAda2D are TAM and TAdaConv in a ResNet.
+METHODS = {
+    'tsn': 'TSN',
+    'tsm': 'TSM',
+    'tam': 'TAM',
+    'tin': 'TIN',
+    'tdn': 'TDN',
+    'tada': 'TAdaConv',
+}
+# TANet and TAda2D are TAM and TAdaConv in a ResNet; other networks have a part of TDN.
+TITLES_IN_RESNET = {'tam': 'TAM (TANet)', 'tada': 'TAdaConv (TAda2D)'}
+TITLES_IN_OTHERS = {'tdn': "TDN's long-term module"}
+SEEDS = (0, 1, 2)
 OTHER_NAMES = {'tanet': 'tam', 'tada2d': 'tada'}
 # What decides how a network is trained and tested.
 DECISIVE = (
@@ -49,6 +59,12 @@ class Cell:
     def change(self) -> str:
         """What is changed, '' if nothing is."""
         return '-'.join(self.name.split('-')[2:])
+
+    @property
+    def title(self) -> str:
+        """How the method is called in this network."""
+        own = TITLES_IN_RESNET if self.network == 'r18' else TITLES_IN_OTHERS
+        return own.get(self.method, METHODS[self.method])
 
     def settings(self, seed: int) -> Config:
         """Return the whole config of a run."""

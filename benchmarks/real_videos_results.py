@@ -4,6 +4,7 @@ import csv
 import os
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Optional
 
 import numpy as np
 from measuring import machine, write_csv
@@ -15,7 +16,7 @@ from mmtemporal.quickstart.results import Run
 
 FILE = Path(__file__).resolve().parent / 'results' / 'utd_mhad.csv'
 PAIRS = dict(zip(('swipes', 'circles', 'sit_stand'), ORDER_PAIRS))
-ACCURACIES = ('top1', 'mean_class', 'order_pairs', *PAIRS, 'train_top1')
+ACCURACIES = ('top1', 'mean_class', 'order_pairs', *PAIRS, 'training_top1')
 
 
 def within_pairs(scores: np.ndarray, labels: np.ndarray, pairs) -> float:
@@ -32,8 +33,18 @@ def within_pairs(scores: np.ndarray, labels: np.ndarray, pairs) -> float:
     return float(np.mean(right))
 
 
-def make_row(cell: Cell, seed: int, run: Run, seconds: float) -> dict:
-    """Return the line of a run that was trained and tested."""
+def make_row(
+    cell: Cell, seed: int, run: Run, seen: Run, seconds: Optional[float]
+) -> dict:
+    """Return the line of a run that was trained and tested.
+
+    Args:
+        cell: What was trained.
+        seed: Its seed.
+        run: Where the scores of the test videos are.
+        seen: Where those of the training videos are.
+        seconds: CPU time of the training, None if it is not known.
+    """
     scores, labels = run.scores, run.labels
     if scores.shape[1] != len(CLASS_NAMES):
         raise ValueError(f'{run.predictions} is no test on UTD-MHAD')
@@ -42,14 +53,14 @@ def make_row(cell: Cell, seed: int, run: Run, seconds: float) -> dict:
         mean_class=mean_class_accuracy(scores, labels),
         order_pairs=within_pairs(scores, labels, ORDER_PAIRS),
         **{name: within_pairs(scores, labels, [pair]) for name, pair in PAIRS.items()},
-        train_top1=run.training_accuracy(),
+        training_top1=top_k_accuracy(seen.scores, seen.labels, (1,))[0],
     )
     return dict(
         cell=cell.name,
         seed=seed,
         **{name: f'{value:.4f}' for name, value in accuracies.items()},
         parameters=run.count_parameters(),
-        training_cpu_seconds=round(seconds),
+        training_cpu_seconds='' if seconds is None else round(seconds),
         settings=cell.digest,
         **{key: value for key, value in machine().items() if key != 'threads'},
     )
@@ -79,7 +90,8 @@ def key(row: dict) -> tuple[str, int]:
 def summarise(rows: list[dict]) -> dict[str, dict]:
     """Return means and standard deviations over the seeds of each cell.
 
-    The result is {cell: {column: (mean, standard deviation), 'seeds': number}}.
+    The result is {cell: {column: (mean, standard deviation), 'seeds': number}}, with
+    nan for what is not known: the deviation of one seed, or a time.
     """
     summary = {}
     for name in dict.fromkeys(row['cell'] for row in rows):
@@ -87,7 +99,8 @@ def summarise(rows: list[dict]) -> dict[str, dict]:
         columns = (*ACCURACIES, 'training_cpu_seconds', 'parameters')
         summary[name] = {'seeds': len(own)}
         for column in columns:
-            values = [float(row[column]) for row in own]
+            values = [float(row[column]) for row in own if row[column]]
+            middle = mean(values) if values else float('nan')
             spread = stdev(values) if len(values) > 1 else float('nan')
-            summary[name][column] = mean(values), spread
+            summary[name][column] = middle, spread
     return summary

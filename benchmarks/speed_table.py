@@ -8,11 +8,12 @@ being one of benchmarks/results and SETTING one of its settings (all without).
 
 import argparse
 import csv
-import re
 from pathlib import Path
 
+from page_blocks import fill_blocks, find_blocks
+
 RESULTS = Path(__file__).resolve().parent / 'results'
-BLOCK = re.compile(r'(<!-- speed (\S+?)(?: (\S+))? -->\n).*?(<!-- end -->)', re.DOTALL)
+BLOCK = find_blocks('speed')
 OTHERS = ('naive', 'in-tree')
 
 
@@ -68,12 +69,7 @@ def make_table(file, setting=None):
 
 def fill(page):
     """Return the text of a page with its tables made anew."""
-
-    def replace(match):
-        start, file, setting, end = match.groups()
-        return start + '\n' + '\n'.join(make_table(file, setting)) + '\n\n' + end
-
-    return BLOCK.sub(replace, page)
+    return fill_blocks(page, BLOCK, make_table)
 
 
 def main():

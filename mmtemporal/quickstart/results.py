@@ -112,14 +112,6 @@ class Run:
         losses = [(step / steps, loss) for step, loss in sorted(losses.items())]
         return losses, sorted(accuracies.items())
 
-    def training_accuracy(self) -> float:
-        """Return the top-1 on the training clips, as augmented, in the last epoch."""
-        records = {r['step']: r for r in self._records() if 'top1_acc' in r}
-        last = max(record['epoch'] for record in records.values())
-        return float(
-            np.mean([r['top1_acc'] for r in records.values() if r['epoch'] == last])
-        )
-
     def _steps_of_an_epoch(self) -> float:
         last = max(
             (record for record in self._records() if 'loss' in record),

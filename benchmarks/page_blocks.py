@@ -1,0 +1,18 @@
+"""Parts of pages that are made: between `<!-- NAME WORDS -->` and `<!-- end -->`."""
+
+import re
+
+
+def find_blocks(name):
+    """Return the pattern of the blocks of a tool."""
+    return re.compile(rf'(<!-- {name}((?: \S+)*?) -->\n).*?(<!-- end -->)', re.DOTALL)
+
+
+def fill_blocks(page, blocks, make_lines):
+    """Return the text of a page with its blocks made anew, from their words."""
+
+    def replace(match):
+        start, words, end = match.groups()
+        return start + '\n' + '\n'.join(make_lines(*words.split())) + '\n\n' + end
+
+    return blocks.sub(replace, page)
