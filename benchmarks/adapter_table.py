@@ -1,7 +1,8 @@
 """Write the table of what temporal layers add to the networks that they are put into.
 
 A page says where: between `<!-- adapter table -->` and `<!-- end -->`. There is a row
-for each of configs/recognition/temporal_adapter; some of them need torchvision.
+for each recipe of configs/recognition/temporal_adapter for Kinetics-400; some of them
+need torchvision.
 
     python benchmarks/adapter_table.py docs/any_backbone.md
 """
@@ -63,7 +64,7 @@ def make_row(config, page):
 
 
 def make_table(page):
-    rows = [make_row(config, page) for config in sorted(FOLDER.glob('*.py'))]
+    rows = [make_row(config, page) for config in sorted(FOLDER.glob('*_kinetics400-rgb.py'))]
     return [*HEAD, *rows]
 
 

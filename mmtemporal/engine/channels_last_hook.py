@@ -2,6 +2,8 @@
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmtemporal.registry import HOOKS
@@ -13,11 +15,18 @@ class ChannelsLastHook(Hook):
 
     Convolutions read their input in this order anyway, on CPUs and on GPUs in half
     precision, and otherwise copy it first; depthwise ones gain most. Results are the
-    same but for rounding. On several GPUs, ``DistributedDataParallel`` was made before
-    the weights are in this order; it copies gradients, and says so once.
+    same but for rounding. ``docs/speed.md`` has what it saves.
 
-    ``docs/speed.md`` has what it saves.
+    It is for runs of one process. ``DistributedDataParallel`` has laid out memory for
+    the gradients before any hook is called; with weights in another order its first
+    gradients would be wrong. There the hook changes nothing and says so.
     """
 
     def before_run(self, runner: Runner) -> None:
-        runner.model.to(memory_format=torch.channels_last)
+        if is_model_wrapper(runner.model):
+            print_log(
+                'ChannelsLastHook changes nothing in a distributed run',
+                logger='current',
+            )
+        else:
+            runner.model.to(memory_format=torch.channels_last)
