@@ -51,6 +51,7 @@ CHANGE_TITLES = {
     'no-flip': 'without flips',
 }
 UNKNOWN = '–'
+CHANCE = 'Chance within pairs is 50.'
 
 
 def write_row(*cells: object) -> str:
@@ -133,7 +134,7 @@ def make_networks(summary: dict, page: Path) -> list[str]:
         'Training time is CPU time over that of TSN in the same network. Top-1 of '
         'training videos is that of the trained network, without augmentation.'
     )
-    return [*lines, f'{write_state(RECIPES, summary)} {note}']
+    return [*lines, f'{write_state(RECIPES, summary)} {CHANCE} {note}']
 
 
 def make_changes(summary: dict, page: Path) -> list[str]:
@@ -144,7 +145,7 @@ def make_changes(summary: dict, page: Path) -> list[str]:
     names = [cell.name for cell in cells.values()]
     table = make_table(title, cells, summary, page)
     note = 'Training time is CPU time over that of TSN in the same network.'
-    return [*table, '', f'{write_state(names, summary)} {note}']
+    return [*table, '', f'{write_state(names, summary)} {CHANCE} {note}']
 
 
 def make_short(summary: dict, page: Path) -> list[str]:
@@ -161,7 +162,11 @@ def make_short(summary: dict, page: Path) -> list[str]:
         if len(seeds) > 1:
             seeds = map(count_seeds, results)
         lines.append(write_row(title, *accuracies, ', '.join(map(str, seeds))))
-    return [*lines, '', write_state(RECIPES, summary)]
+    note = (
+        'In ResNet-18, TAM is TANet and TAdaConv is TAda2D; in the others, TDN is its '
+        'long-term module.'
+    )
+    return [*lines, '', f'{write_state(RECIPES, summary)} {CHANCE} {note}']
 
 
 def make_recipes(summary: dict, page: Path, folder: str) -> list[str]:
