@@ -64,7 +64,9 @@ def make_row(config, page):
 
 
 def make_table(page):
-    rows = [make_row(config, page) for config in sorted(FOLDER.glob('*_kinetics400-rgb.py'))]
+    rows = [
+        make_row(config, page) for config in sorted(FOLDER.glob('*_kinetics400-rgb.py'))
+    ]
     return [*HEAD, *rows]
 
 
