@@ -122,22 +122,22 @@ def _rate(names: str, factor: float) -> dict:
 
 RECIPES = _find_recipes()
 # One change at a time, for the advice of the fine-tuning guide.
-CHANGED = 'tam-mobilenetv2'
 CHANGES = {
-    'layers-lr-x5': _rate('temporal', 5),
-    'frozen-half': {'model.backbone.backbone.frozen_stages': 4},
-    '16-frames': _frames(16),
-    '64x96-pixels': _size(64, 96),
-    '24-epochs': _epochs(24),
-    'no-imagenet': {'model.backbone.backbone.pretrained': None},
-    'no-flip': {'train_dataloader.dataset.pipeline.5.flip_ratio': 0.0},
+    'tam-mobilenetv2': {
+        'layers-lr-x5': _rate('temporal', 5),
+        'frozen-half': {'model.backbone.backbone.frozen_stages': 4},
+        '16-frames': _frames(16),
+        '64x96-pixels': _size(64, 96),
+        '24-epochs': _epochs(24),
+        'no-imagenet': {'model.backbone.backbone.pretrained': None},
+    },
+    'tam-r18': {'layers-lr-x10': _rate('tam', 10)},
 }
 CELLS = {
     **RECIPES,
     **{
-        f'{CHANGED}-{change}': Cell(
-            f'{CHANGED}-{change}', RECIPES[CHANGED].recipe, options
-        )
-        for change, options in CHANGES.items()
+        f'{name}-{change}': Cell(f'{name}-{change}', RECIPES[name].recipe, options)
+        for name, changes in CHANGES.items()
+        for change, options in changes.items()
     },
 }
