@@ -52,11 +52,14 @@ def test_rows_of_tables_are_whole(page):
 
 
 def rows(page):
-    """Return the cells of a page's table rows, by what stands in their first one."""
+    """Return the cells of a page's table rows, by what stands in their first one.
+
+    Of rows that begin alike the first counts.
+    """
     lines = (REPOSITORY / page).read_text().splitlines()
     cells = [line.strip('|').split('|') for line in lines if line.startswith('| ')]
     cells = [[cell.strip() for cell in row] for row in cells]
-    return {re.split(r'[]`,]', row[0].strip('[`'))[0]: row[1:] for row in cells}
+    return {re.split(r'[]`,]', row[0].strip('[`'))[0]: row[1:] for row in cells[::-1]}
 
 
 def test_the_readme_repeats_what_was_measured():

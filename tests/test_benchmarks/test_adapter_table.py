@@ -9,7 +9,8 @@ from parity import CONFIGS
 
 REPOSITORY = CONFIGS.parent
 PAGE = REPOSITORY / 'docs' / 'any_backbone.md'
-RECIPES = sorted((CONFIGS / 'recognition/temporal_adapter').glob('*.py'))
+FOLDER = CONFIGS / 'recognition/temporal_adapter'
+RECIPES = sorted(FOLDER.glob('*_kinetics400-rgb.py'))
 
 
 @pytest.fixture
