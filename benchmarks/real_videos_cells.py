@@ -131,6 +131,14 @@ CHANGES = {
         '24-epochs': _epochs(24),
         'no-imagenet': {'model.backbone.backbone.pretrained': None},
     },
+    'tdn-mobilenetv2': {
+        'and-shift': {
+            'model.backbone.temporal': [
+                dict(type='LongTermTDM'),
+                dict(type='TemporalShift'),
+            ]
+        }
+    },
     'tam-r18': {'layers-lr-x10': _rate('tam', 10)},
 }
 CELLS = {

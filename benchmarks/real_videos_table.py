@@ -47,6 +47,7 @@ CHANGE_TITLES = {
     '64x96-pixels': '64 x 96 pixels',
     '24-epochs': '24 epochs',
     'no-imagenet': 'without ImageNet weights',
+    'and-shift': "with TDN's shift",
     'layers-lr-x10': 'temporal layers with 10 times the learning rate',
 }
 UNKNOWN = '–'

@@ -55,6 +55,18 @@ def test_long_term_module_is_equal_to_the_plain_one(training, num_scales, size):
     torch.testing.assert_close(*results, **DOUBLE)
 
 
+@pytest.mark.parametrize('training', [False, True])
+def test_long_term_module_reverses_with_its_clip(training):
+    """So it alone cannot tell a motion from its reversal."""
+    layer = randomised(LongTermTDM(16, 4, reduction=4)).train(training)
+    x = torch.randn(2, 4, 16, 6, 5, dtype=torch.float64)
+    y, reversed_y = (
+        layer(clips.flatten(0, 1)).unflatten(0, (2, 4)) for clips in (x, x.flip(1))
+    )
+    assert not torch.allclose(y, x)
+    torch.testing.assert_close(reversed_y.flip(1), y, **DOUBLE)
+
+
 def test_shared_norms_run_twice_in_training_only():
     layer = LongTermTDM(16, 4, reduction=4).train()
     layer(torch.randn(8, 16, 4, 4))
