@@ -82,3 +82,19 @@ def test_the_readme_repeats_what_was_measured():
             line for line in zoo.read_text().splitlines() if '| motion clips' in line
         )
         assert f'| motion clips | {top1} |' in row
+
+
+@pytest.mark.parametrize(
+    'page, title',
+    [('docs/fine_tune.md', '## Few videos'), ('docs/utd_mhad.md', '### What does not')],
+)
+def test_advice_has_the_numbers_of_the_table(page, title):
+    table = (REPOSITORY / 'docs/utd_mhad.md').read_text().partition('### What')[0]
+    (section,) = re.findall(
+        rf'^{title}.*?(?=^{title.split()[0]} |\Z)',
+        (REPOSITORY / page).read_text(),
+        re.DOTALL | re.MULTILINE,
+    )
+    numbers = re.findall(r'(\d+\.\d)%', section)
+    assert numbers
+    assert [number for number in numbers if f' {number} ' not in table] == []
