@@ -38,7 +38,7 @@ class Cell:
     """What is trained with several seeds.
 
     Args:
-        name: Such as 'tam-mobilenetv2', or 'tam-mobilenetv2-16-frames'.
+        name: Such as 'tam-mobilenetv2', or 'tam-mobilenetv2-4-frames'.
         recipe: The config.
         options: What the cell changes in it, as ``--cfg-options`` has it.
     """
@@ -126,8 +126,8 @@ CHANGES = {
     'tam-mobilenetv2': {
         'layers-lr-x5': _rate('temporal', 5),
         'frozen-half': {'model.backbone.backbone.frozen_stages': 4},
-        '16-frames': _frames(16),
-        '64x96-pixels': _size(64, 96),
+        '4-frames': _frames(4),
+        '32x48-pixels': _size(32, 48),
         '24-epochs': _epochs(24),
         'no-imagenet': {'model.backbone.backbone.pretrained': None},
     },

@@ -43,8 +43,8 @@ SHORT = ('top1', 'order_pairs')
 CHANGE_TITLES = {
     'layers-lr-x5': 'temporal layers with 5 times the learning rate',
     'frozen-half': 'stages up to 4 of 7 frozen, their temporal layers too',
-    '16-frames': '16 frames',
-    '64x96-pixels': '64 x 96 pixels',
+    '4-frames': '4 frames',
+    '32x48-pixels': '32 x 48 pixels',
     '24-epochs': '24 epochs',
     'no-imagenet': 'without ImageNet weights',
     'and-shift': "with TDN's shift",
