@@ -47,6 +47,8 @@ def listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((LOOPBACK, port))
+        # A browser that comes before the page is ready waits, and is not refused.
+        listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
         raise ValueError(f'--port {port}: {error}; give another one') from error

@@ -1,6 +1,7 @@
 """What the demo refuses on its command line, and where it listens."""
 
 import runpy
+import socket
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,12 @@ def test_it_listens_to_this_machine_alone(demo, clips):
     assert listener.getsockname()[0] == '127.0.0.1'
     port = listener.getsockname()[1]
     with pytest.raises(SystemExit, match=f'--port {port}: .*give another one'):
-        listener.listen()
         demo('--port', port)
+
+
+def test_a_browser_may_come_before_the_page_is_ready(demo):
+    listener, _ = demo()
+    socket.create_connection(listener.getsockname()).close()
 
 
 @pytest.mark.parametrize('option', ['--share', '--host', '--server-name'])
