@@ -6,7 +6,7 @@ from typing import Callable, NamedTuple, Optional
 
 from torch import Tensor
 
-from . import tada2d, tada_convnext, tanet, tdn, tin
+from . import tada2d, tada_convnext, tada_former, tanet, tdn, tin
 from .wrapped_backbone import current_name
 
 
@@ -82,6 +82,13 @@ FORMATS = (
         tada_convnext.is_official,
         tada_convnext.rename_official,
         _each(tada_convnext.reshape_official),
+    ),
+    Format(
+        'TAdaFormer of its authors',
+        ('authors',),
+        tada_former.is_official,
+        tada_former.rename_official,
+        _each(tada_former.reshape_official),
     ),
     Format(
         'TANet of the MMAction2 zoo',

@@ -4,7 +4,7 @@ Paper: TAda! Temporally-Adaptive Convolutions for Video Understanding (ICLR
 2022), https://arxiv.org/abs/2110.06178
 """
 
-from typing import Any, Optional
+from typing import Optional
 
 import torch
 from mmcv.cnn import ConvModule, build_norm_layer
@@ -13,6 +13,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from mmtemporal.checks import check_choice
 from mmtemporal.models.layers import TAdaConv2d, TemporalLayer, temporal_pool
+from mmtemporal.models.layers.aggregation import aggregation_weights, scale_and_shift
 from mmtemporal.ops import fill_band, temporal_mix
 
 # What each aggregation adds to a frame's own features.
@@ -173,15 +174,14 @@ class FoldedTAdaConv(nn.Module):
         self.conv = module.conv
         self.relu = module.relu
         self.num_segments = module.num_segments
-        scale, shift = _scale_and_shift(module.bn)
+        scale, shift = scale_and_shift(module.bn)
         scales = dict.fromkeys(module.modes, scale)
         if module.aggregation is not None:
             for mode, norm in module.aggregation.items():
-                scales[mode], more = _scale_and_shift(norm)
+                scales[mode], more = scale_and_shift(norm)
                 shift = shift + more
-        side = scales.get('avg', torch.zeros_like(scale)) / 3
-        weights = torch.stack((side, scale + side, side))
-        self.register_buffer('mixing_weights', weights[None, :, None])
+        weights = aggregation_weights(scale, scales.get('avg', torch.zeros_like(scale)))
+        self.register_buffer('mixing_weights', weights)
         self.register_buffer('shift', shift[:, None, None])
         max_scale = scales['max'][:, None, None] if 'max' in scales else None
         self.register_buffer('max_scale', max_scale)
@@ -192,9 +192,3 @@ class FoldedTAdaConv(nn.Module):
         if self.max_scale is not None:
             mixed = mixed + self.max_scale * temporal_pool(x, self.num_segments, 'max')
         return self.relu(mixed)
-
-
-def _scale_and_shift(norm: Any) -> tuple[Tensor, Tensor]:
-    """Return what a batch norm multiplies and adds in eval mode."""
-    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    return scale.detach(), (norm.bias - norm.running_mean * scale).detach()
