@@ -68,14 +68,15 @@ class TAdaFormer(TemporalBackbone, BaseModule):
             layer is skipped by a clip. For the others it grows linearly from zero.
         out_indices: Layers whose output is returned, 0 being the first; None: the last.
             Those behind the last of them are not built.
-        frame_features: Whether the last layer gives features of each frame, whose mean is
-            the feature of the clip, as they are normalised by the statistics of the mean.
-            Otherwise it gives the feature of the clip.
+        frame_features: Whether the last layer gives features of each frame. They are
+            normalised by the statistics of their mean, so that their mean is the
+            feature of the clip, which is given otherwise.
         frozen_stages: What is in front of the layers (0 or more), and this many layers
             are frozen; -1 freezes nothing.
         freeze_clip: Whether all that CLIP has is frozen, so that TAda blocks alone are
             trained. The stem is part of it, so every other frame has no influence.
-        norm_eval: Whether batch norms, which only TAda blocks have, keep their statistics.
+        norm_eval: Whether batch norms keep their statistics. The only ones are those of
+            the TAda blocks.
         partial_bn: The same.
         with_cp: Whether to use activation checkpointing.
         routing: Arguments of :class:`~mmtemporal.models.layers.AttentionRouting`. A
@@ -84,16 +85,16 @@ class TAdaFormer(TemporalBackbone, BaseModule):
             which only tensors are read), open_clip, timm, mmpretrain or transformers.
         in_channels: Number of channels of a frame.
         init_cfg: Initialisation by mmengine's rules;
-            ``dict(type='Pretrained', checkpoint=...)`` loads a checkpoint of this backbone
-            or of CLIP.
+            ``dict(type='Pretrained', checkpoint=...)`` loads a checkpoint of this
+            backbone or of CLIP.
 
     Shape:
         - input: (n, 3, t, h, w), as ``Recognizer3D`` gives it; or (n * t, 3, h, w), the
           frames of a clip being consecutive rows. h and w are multiples of the patch
         - output of the last layer: (n, c, 1, 1, 1) or (n, c, 1, 1); with
           ``frame_features`` (n, c, t', 1, 1) or (n * t', c, 1, 1)
-        - output of other layers: the patches, (n, c, t', h', w') or (n * t', c, h', w');
-          a tuple for several ``out_indices``
+        - output of other layers: the patches, (n, c, t', h', w') or
+          (n * t', c, h', w'); a tuple for several ``out_indices``
 
     Raises:
         ValueError: An argument does not fit, clips do not have ``num_segments`` frames,

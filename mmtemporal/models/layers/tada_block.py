@@ -51,8 +51,8 @@ class TAdaBlock(TemporalLayer, nn.Module):
 
     ::
 
-        x -- linear -- TAdaConv 3x3 --+-- bn ----------------------- + -- QuickGELU -- linear
-                                      +-- mean of frames -- bn_avg --+
+        x -- linear -- TAdaConv --+-- bn ----------------------- + -- QuickGELU -- linear
+                                  +-- mean of frames -- bn_avg --+
 
     The convolution is depthwise. Its calibrations are what the routing function
     returns, and not one plus that, as everywhere else in the TAda networks:
