@@ -51,7 +51,7 @@ class TAdaBlock(TemporalLayer, nn.Module):
 
     ::
 
-        x -- linear -- TAdaConv --+-- bn ----------------------- + -- QuickGELU -- linear
+        x -- linear -- TAdaConv --+-- bn ----------------------- + - QuickGELU -- linear
                                   +-- mean of frames -- bn_avg --+
 
     The convolution is depthwise. Its calibrations are what the routing function
