@@ -20,6 +20,9 @@ class Network:
         width: Channels of its features when it is small.
         window: Frames that it takes for each segment.
         min_size: Minimum height and width of frames, in pixels.
+        patch: Pixels a side of its patches when it is small, and in the recipe: height
+            and width of frames are multiples of it. It is made for frames of one size,
+            ``img_size``, if there are patches.
         rows: Feature maps that it gives for each segment.
         takes_clips: Whether its recognizer is a ``Recognizer3D``, which gives clips
             (n, 3, t, h, w), instead of frames (n * t, 3, h, w).
@@ -37,6 +40,7 @@ class Network:
     width: int = 512
     window: int = 1
     min_size: int = 32
+    patch: int | None = None
     rows: float = 1
     takes_clips: bool = False
     stage_options: tuple[str, ...] = ('temporal_stages',)
@@ -90,6 +94,27 @@ NETWORKS = {
         'tadaconvnext/tadaconvnextv2_scratch-mini_1xb8-u16-10e_motionclips-rgb',
         small=dict(_CONVNEXT, arch=dict(_CONVNEXT['arch'], head_dim=16)),
         width=256,
+        rows=0.5,
+        takes_clips=True,
+    ),
+    'TAdaFormer': Network(
+        'tadaformer_base',
+        'tadaformer/tadaformer_scratch-mini_1xb8-u16-10e_motionclips-rgb',
+        small=dict(
+            arch=dict(
+                _delete_=True,
+                embed_dims=64,
+                num_layers=4,
+                num_heads=4,
+                feedforward_channels=128,
+                patch_size=4,
+            ),
+            img_size=32,
+            interpolate_mode='bicubic',
+            routing=dict(head_dim=8),
+        ),
+        width=64,
+        patch=4,
         rows=0.5,
         takes_clips=True,
     ),

@@ -23,11 +23,14 @@ MODELS.get('motion_excitation.MotionResNet')  # as a user's config names it
 T = 8
 
 
-# The networks of the package, and those of a user.
+# The networks of the package, the other form of one, and those of a user.
 CASES = {
     **NETWORKS,
     'MotionResNet': Network(
         'tanet_r50', small=dict(type='motion_excitation.MotionResNet', depth=18)
+    ),
+    'TAdaFormer of form S': replace(
+        NETWORKS['TAdaFormer'], config='tadaformer_base_sthv2'
     ),
     'TemporalAdapter of MotionExcitation': replace(
         NETWORKS['TemporalAdapter'],
@@ -94,9 +97,13 @@ def scores(model, x):
 
 
 def clips(name, n=2, size=None, dtype=torch.float32, t=T):
-    """Return a batch as the recognizer of the shipped config takes it."""
+    """Return a batch as the recognizer of the shipped config takes it.
+
+    Sizes are rounded down to whole patches.
+    """
     case = CASES[name]
-    h, w = size or (case.min_size, case.min_size)
+    size = size or (case.min_size, case.min_size)
+    h, w = (side - side % (case.patch or 1) for side in size)
     if case.takes_clips:
         return torch.randn(n, 1, 3, t, h, w, dtype=dtype)
     return torch.randn(n, t * case.window, 3, h, w, dtype=dtype)

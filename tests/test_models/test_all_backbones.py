@@ -101,7 +101,11 @@ def test_every_parameter_gets_a_gradient(name):
     # the authors' checkpoints have, and those of a long-term module, of which only
     # rounding is left.
     biases = ('routing.a.bias', 'pooled_bn.bias', 'full_bn.bias')
-    assert all(key.endswith(biases) for key in zero)
+    # Behind this block only class tokens are read, which it does not change.
+    dead = {key for key in grads if '.layers.3.tada2.' in key}
+    assert len(dead) == (22 if name == 'TAdaFormer of form S' else 0)
+    assert dead <= {*zero}
+    assert all(key.endswith(biases) for key in {*zero} - dead)
 
 
 @pytest.mark.parametrize('name', [name for name in RESNETS if name in NETWORKS])
@@ -186,7 +190,8 @@ def test_pure_bfloat16(name):
 
 
 def test_channels_last_is_equal_and_kept(name):
-    out_indices = (2,) if 'ConvNeXt' in name else (3,)
+    # Where the last one gives means.
+    out_indices = (2,) if CASES[name].rows < 1 else (3,)
     model = build(name, head=False, out_indices=out_indices).eval().double()
     x = frames(name, size=64, dtype=torch.float64)
     expected = model.backbone(x)

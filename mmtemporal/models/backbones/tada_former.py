@@ -318,7 +318,8 @@ class TAdaFormer(TemporalBackbone, BaseModule):
     def _output(self, x: Tensor, i: int, grid: Sequence[int], is_clip: bool) -> Tensor:
         """Give the tokens of a layer (n, t', l, c) the form of the input."""
         if not (self.has_end and i == self.num_stages - 1):
-            features = x[:, :, 1:].unflatten(2, tuple(grid)).permute(0, 4, 1, 2, 3)
+            patches = x[:, :, 1:].contiguous()  # channels last as feature maps
+            features = patches.unflatten(2, tuple(grid)).permute(0, 4, 1, 2, 3)
         else:
             tokens = x[:, :, 0]
             mean = tokens.mean(1, keepdim=True)  # (n, 1, c)

@@ -86,6 +86,10 @@ class TAdaBlock(TemporalLayer, nn.Module):
         check_choice('kernel_size', kernel_size, (1, 3))
         width = channels // 2
         layer = TemporalLinear if kernel_size == 3 else nn.Linear
+        # In front of the convolution, because mmcv's fuse_conv_bn would fold them into
+        # one that they follow; but a calibration is between them.
+        self.bn = nn.BatchNorm2d(width)
+        self.bn_avg = nn.BatchNorm2d(width)
         self.proj_in = layer(channels, width)
         self.conv = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.routing = AttentionRouting(
@@ -93,8 +97,6 @@ class TAdaBlock(TemporalLayer, nn.Module):
             bias_channels=width,
             **{'head_dim': 64, **check_options('backbone.routing', routing)},
         )
-        self.bn = nn.BatchNorm2d(width)
-        self.bn_avg = nn.BatchNorm2d(width)
         self.proj_out = nn.Linear(width, channels)
         self.init_weights()
 
