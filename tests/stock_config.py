@@ -38,13 +38,15 @@ def small_config(name, data_root, workers=0):
     cfg.merge_from_dict(
         {
             'model.backbone.num_segments': T,
-            'model.cls_head': dict(in_channels=512, dropout_ratio=0.0),
+            'model.cls_head.dropout_ratio': 0.0,
             'train_cfg.max_epochs': 1,
             'default_hooks.logger.interval': 1,
             'default_hooks.checkpoint': dict(save_best=None, max_keep_ckpts=1),
             'randomness.seed': 0,
         }
     )
+    if NETWORKS[name].patch:
+        cfg.model.backbone.img_size = SIZE
     if 'num_segments' in cfg.model.cls_head:
         cfg.model.cls_head.num_segments = T
     for split in ('train', 'val', 'test'):

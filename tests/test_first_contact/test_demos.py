@@ -150,7 +150,7 @@ def test_features_of_long_videos(name, data_root, tmp_path):
     assert all(len(load(file)) == 2 for file in files)
 
 
-@pytest.mark.parametrize('name', ['TDN', 'TAda2D', 'TAdaConvNeXtV2'])
+@pytest.mark.parametrize('name', ['TDN', 'TAda2D', 'TAdaConvNeXtV2', 'TAdaFormer'])
 def test_long_videos_need_a_sampler_that_the_tool_knows(name):
     done = run_tool(
         *('clip_feature_extraction', shipped_config(name), 'x.pth', 'features'),

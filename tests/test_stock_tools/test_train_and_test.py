@@ -29,6 +29,7 @@ OWN_KEYS = {
     'TDN': 'backbone.layer4.1.ltdm.expand.weight',
     'TAda2D': 'backbone.layer4.1.conv1.conv.routing.b.weight',
     'TAdaConvNeXtV2': 'backbone.stages.3.0.dwconv.routing.proj.weight',
+    'TAdaFormer': 'backbone.layers.3.tada.routing.proj.weight',
 }
 
 
@@ -38,7 +39,7 @@ def assert_trained(checkpoint, name, epochs=1, iterations=ITERATIONS):
     assert checkpoint['meta']['iter'] == iterations
     state = checkpoint['state_dict']
     assert {key for key in OWN_KEYS.values() if key in state} == {OWN_KEYS[name]}
-    counter = 'backbone.conv1.bn.num_batches_tracked'  # ConvNeXt has none
+    counter = 'backbone.conv1.bn.num_batches_tracked'  # ConvNeXt and CLIP have none
     assert state.get(counter, iterations) == iterations
     # AdamW keeps moments of the parameters that ever got a gradient. It may be zero
     # behind a ReLU, of which an offset net has T.
@@ -54,8 +55,10 @@ def test_train(trained, name):
     assert_trained(torch.load(trained.checkpoint), name)
     losses = [record['loss'] for record in train_records(trained.work_dir)]
     assert len(losses) == ITERATIONS
-    # Eight classes, and a classifier whose scores start small.
-    assert math.isclose(losses[0], math.log(NUM_CLASSES), rel_tol=0.1)
+    # Eight classes, and a classifier whose scores start small; but where features are
+    # normalised, clips that are alike have the same ones, with a deviation of 0.6.
+    tolerance = 0.3 if name == 'TAdaFormer' else 0.1
+    assert math.isclose(losses[0], math.log(NUM_CLASSES), rel_tol=tolerance)
     assert all(map(math.isfinite, losses))
     assert 'acc/top1' in logged(trained.work_dir)[-1]
     assert 'unexpected key' not in trained.output

@@ -87,11 +87,13 @@ def test_thirty_views_stay_within_a_limit(model):
     views = make_views(model)
     model.test_cfg = None
     expected, peak = predict(model, views)
-    assert peak > 4 * LIMIT
+    # Its MLPs are wide, at every token.
+    limit = 2 * LIMIT if model.method == 'TAdaFormer' else LIMIT
+    assert peak > 4 * limit
     for size in (2, 4):  # 4 leaves a rest
         in_parts(model, size)
         scores, peak = predict(model, views)
-        assert peak < LIMIT
+        assert peak < limit
         torch.testing.assert_close(scores, expected)
     assert expected.std() > 1e-3
 
