@@ -48,8 +48,9 @@ CAPTIONS = {
     ),
     'calibrations': (
         'Calibration of the kernels',
-        'A kernel is multiplied by a calibration for each frame and channel; 1 is the '
-        'plain kernel. Above the mean over the channels, below how much they differ.',
+        'A kernel is multiplied by a calibration for each frame and channel. White is '
+        'the plain kernel, 1; of TAdaFormer it is 0, with either sign around it. Above '
+        'the mean over the channels, below how much they differ.',
     ),
     'channels': (
         'Calibration of single channels',

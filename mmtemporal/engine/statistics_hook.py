@@ -29,7 +29,7 @@ class TemporalStatisticsHook(Hook):
       ``weight_last``: the mean weights of these frames
     - LongTermTDM: ``gate_mean`` and ``gate_std``, of means over space; and for TDN
       ``difference_mean``, of the sizes of differences within windows
-    - TAdaConv: ``calibration_mean`` and ``calibration_std``
+    - TAdaConv and TAdaBlock: ``calibration_mean`` and ``calibration_std``
     - a layer of your own: ``NAME_mean`` and ``NAME_std`` of whatever else it records
 
     Means and deviations are over the clips of the batch, channels and frames. Layers

@@ -24,13 +24,16 @@ _KEYS = 'num_clips in the sampler, backbone.num_segments and cls_head.num_segmen
 
 
 class TemporalBackbone:
-    """A mixin: what the checks ask a backbone of this package.
+    """A mixin: what checks and Grad-CAM ask a backbone of this package.
 
     Attributes:
         num_segments: Number T of frames, or of TDN's windows, of a clip.
+        cam_layer: Name of the module that gives the last feature maps, all of which
+            have one size; '' where the output of the backbone has them.
     """
 
     num_segments: int
+    cam_layer: str = ''
 
     @property
     def feature_frames(self) -> Optional[int]:
@@ -40,6 +43,15 @@ class TemporalBackbone:
     def rows_of_clip(self, shape: Sequence[int]) -> int:
         """Return how many images, or windows, of such a shape are one clip."""
         return self.num_segments
+
+    def feature_maps(self, x: Tensor, size: Sequence[int]) -> Tensor:
+        """Return what a module of it gives as feature maps, such as tokens.
+
+        Args:
+            x: The output of the module.
+            size: Height and width of the frames.
+        """
+        return x
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return an attribute; ``max_testing_views`` asks for num_segments so."""

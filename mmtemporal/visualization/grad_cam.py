@@ -11,6 +11,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from mmtemporal.models.frame_counts import TemporalBackbone
+
 from .clip import Clip
 from .style import SEQUENTIAL, frame_size, new_figure, row_label, show_strip
 
@@ -21,11 +23,18 @@ MIN_PIXELS = 7
 def default_layer(model: nn.Module) -> str:
     """Return the name of what gives the last feature maps of a recognizer.
 
-    That is the backbone, but for TAdaConvNeXt, which pools them. In a ResNet it is
-    the output of the last block's ReLU, where MMAction2's tool looks.
+    That is the backbone, but for TAdaConvNeXt, which pools them, and TAdaFormer, which
+    gives class tokens. In a ResNet it is the output of the last block's ReLU, where
+    MMAction2's tool looks.
     """
     stages = getattr(model.backbone, 'stages', None)
-    return 'backbone' if stages is None else f'backbone.stages.{len(stages) - 1}'
+    if stages is not None:
+        return f'backbone.stages.{len(stages) - 1}'
+    return '.'.join(filter(None, ('backbone', _cam_layer(model))))
+
+
+def _cam_layer(model: nn.Module) -> str:
+    return getattr(model.backbone, 'cam_layer', '')
 
 
 def readable_layer(model: nn.Module, data: dict) -> str:
@@ -39,6 +48,8 @@ def readable_layer(model: nn.Module, data: dict) -> str:
         data: Batch of one clip in one view, as the pipeline makes it.
     """
     default = default_layer(model)
+    if _cam_layer(model):
+        return default
     parent = default.rpartition('.')[0] or 'backbone'
     names = _children(model, parent)
     while len(names) == 1:  # what an adapter wraps
@@ -80,13 +91,15 @@ def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
     Args:
         model: Recognizer in eval mode.
         data: Batch of one clip in one view, as the pipeline makes it.
-        layer: Name of a module that gives (t, c, h, w) or (1, c, t, h, w).
+        layer: Name of a module that gives (t, c, h, w) or (1, c, t, h, w); or, in
+            TAdaFormer, tokens.
 
     Shape:
         - output: (t, h, w), of the layer
 
     Raises:
-        ValueError: There is no such module, or it gives something else.
+        ValueError: There is no such module, it gives something else, or the score does
+            not depend on what it gives.
     """
     kept = {}
 
@@ -109,6 +122,10 @@ def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
         raise ValueError(f'Grad-CAM needs feature maps, but {layer} does not run')
     maps = kept['maps']
     (gradient,) = torch.autograd.grad(scores.max(), maps)
+    if isinstance(model.backbone, TemporalBackbone):
+        maps, gradient = (
+            model.backbone.feature_maps(x, inputs.shape[-2:]) for x in (maps, gradient)
+        )
     if maps.dim() == 5:
         # (1, c, t, h, w) -> (t, c, h, w)
         maps, gradient = maps[0].transpose(0, 1), gradient[0].transpose(0, 1)
@@ -116,6 +133,11 @@ def grad_cam(model: nn.Module, data: dict, layer: str) -> Tensor:
         raise ValueError(
             f'Grad-CAM needs feature maps, but those of {layer} have one pixel; choose '
             'a layer before it'
+        )
+    if not gradient.any():
+        raise ValueError(
+            f'Grad-CAM shows on which feature maps the score depends, but those of '
+            f'{layer} have no effect on it; choose a layer before it'
         )
     weights = gradient.mean((2, 3), keepdim=True)
     return (weights * maps.detach()).sum(1).relu()

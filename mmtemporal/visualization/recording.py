@@ -21,12 +21,14 @@ class Record:
         kind: Name of its class.
         label: The part of the name that tells it from the others of its kind.
         values: Tensors by name, see :func:`record`.
+        calibration_centre: Of the layer.
     """
 
     name: str
     kind: str
     label: str = ''
     values: dict[str, Tensor] = field(default_factory=dict)
+    calibration_centre: float = 1.0
 
     def keep(self, name: str, value: Tensor) -> None:
         """Keep the first value of a name.
@@ -64,7 +66,8 @@ def record(model: nn.Module) -> Iterator[list[Record]]:
     """
     watched, others = [], {}
     for name, layer in temporal_layers(model):
-        entry = Record(name, type(layer).__name__)
+        kind, centre = type(layer).__name__, layer.calibration_centre
+        entry = Record(name, kind, calibration_centre=centre)
         watched.append(entry)
         others[layer] = layer.recorder
         layer.recorder = _join(layer.recorder, entry.keep)
@@ -132,8 +135,13 @@ def find(
 
 
 def _stage(label: str) -> str:
-    """Return what is in front of the number of the block."""
-    return re.sub(r'\.?\d+(\.[^.\d][^.]*)*$', '', label)
+    """Return what is in front of the number of the block.
+
+    Blocks in one list have no stages, so each is one.
+    """
+    block = re.sub(r'(\.[^.\d][^.]*)*$', '', label)
+    stage = re.sub(r'\.?\d+$', '', block)
+    return stage if re.search(r'\d', stage) else block
 
 
 def is_part(name: str, of: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .clip import Clip, collect, recorded_by
+from .recording import find
 from .style import (
     DIVERGING,
     SEQUENTIAL,
@@ -38,16 +39,17 @@ def draw_calibrations(
         np.array([align([measure(x, 1) for x in row]) for row in zip(*found.values())])
         for measure in (np.mean, np.std)
     )
-    t = means.shape[2]
+    t, centre = means.shape[2], _centre(clips)
+    of_what = '1: the plain kernel' if centre else 'around 0, of either sign'
     figure = new_figure(
         f'{recorded_by(clips, "calibration")}: calibration of the kernel for every '
-        'frame (1: the plain kernel)',
+        f'frame ({of_what})',
         max(0.3 * t * len(clips) + 2.5, 6),
         2 * (1 + 0.22 * len(found)) + 0.6,
     )
     axes = figure.subplots(2, len(clips), sharex=True, sharey=True, squeeze=False)
     for row, values, norm, cmap, name in (
-        (axes[0], means, around(1, means), DIVERGING, 'mean over channels'),
+        (axes[0], means, around(centre, means), DIVERGING, 'mean over channels'),
         (axes[1], spreads, from_zero(spreads), SEQUENTIAL, 'std over channels'),
     ):
         for axis, value in zip(row, values):
@@ -81,7 +83,7 @@ def draw_channels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Fi
     axes = figure.subplots(len(panels), len(clips), squeeze=False)
     every = [value for values in panels.values() for value in values]
     # A few channels go far beyond the others.
-    norm = around(1, every, share=98)
+    norm = around(_centre(clips), every, share=98)
     for row, (label, values) in zip(axes, panels.items()):
         for axis, value in zip(row, values):
             image = show_matrix(axis, value, norm, DIVERGING)
@@ -94,3 +96,8 @@ def draw_channels(clips: list[Clip], layers: Optional[list[str]]) -> Optional[Fi
         axis.set_xlabel('frame')
     figure.colorbar(image, ax=axes, label='calibration', extend='both')
     return figure
+
+
+def _centre(clips: list[Clip]) -> float:
+    """Return the middle of the calibrations of a network, for the scales."""
+    return find(clips[0].records, 'calibration')[0].calibration_centre

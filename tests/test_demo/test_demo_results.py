@@ -128,6 +128,7 @@ def test_grad_cam_looks_where_places_can_be_told(video, monkeypatch):
         ('TANet', 'layer1'),
         ('TemporalAdapter', 'layer1'),
         ('TAdaConvNeXtV2', 'stages.0'),
+        ('TAdaFormer', 'layers.3.ln_1'),
     ):
         viewer = make_viewer(name)
         data = viewer.recognise(video).clip.data

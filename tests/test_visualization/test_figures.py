@@ -153,15 +153,23 @@ def test_tdn(draw):
     assert 'every clip' in figures['mixing'].axes[0].get_ylabel()
 
 
-@pytest.mark.parametrize('name', ['TAda2D', 'TAdaConvNeXtV2'])
+# Around what the calibrations are.
+CENTRES = {'TAda2D': 1, 'TAdaConvNeXtV2': 1, 'TAdaFormer': 0}
+
+
+@pytest.mark.parametrize('name', CENTRES)
 def test_tada(draw, name):
     figures, clips = draw(name)
+    centre = CENTRES[name]
     found = collect(clips, 'calibration')
+    title = figures['calibrations'].get_suptitle()
+    assert ('(1: the plain kernel)' in title) == bool(centre)
+    assert ('(around 0, of either sign)' in title) != bool(centre)
     shown = images(figures['calibrations'])
     for measure, row in ((np.mean, shown[:2]), (np.std, shown[2:])):
         expected = [[measure(v[i], 1) for v in found.values()] for i in range(2)]
         assert_shows(row, expected)
-    assert_centred(shown[:2], 1)
+    assert_centred(shown[:2], centre)
     assert {image.norm.vmin for image in shown[2:]} == {0}
     # The same channels of both clips, with rising means.
     channels = images(figures['channels'])
@@ -170,7 +178,7 @@ def test_tada(draw, name):
     known = np.hstack([value.T for value in [*found.values()][-1]])
     assert {tuple(row) for row in both} <= {tuple(row) for row in known}
     norm = channels[0].norm
-    assert 1 - norm.vmin == pytest.approx(norm.vmax - 1)
+    assert centre - norm.vmin == pytest.approx(norm.vmax - centre)
 
 
 def test_chosen_layers(draw):

@@ -74,3 +74,64 @@ def test_maps_of_one_pixel(networks):
     assert layer == 'backbone.stages.3'
     with pytest.raises(ValueError, match='have one pixel; choose a layer before it'):
         grad_cam(network.model, network.clips[0].data, layer)
+
+
+# ----------------------------------------------------------------------- tokens
+
+
+@pytest.fixture
+def former(networks):
+    network = networks('TAdaFormer')
+    return network.model, network.clips[0]
+
+
+def test_tokens_of_patches_are_feature_maps(former):
+    model, clip = former
+    layer = default_layer(model)
+    assert layer == 'backbone.layers.3.ln_1'
+    kept = []
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda module, args, output: kept.append(output)
+    )
+    scores = model(model.data_preprocessor(clip.data)['inputs'], stage='head')
+    handle.remove()
+    (gradient,) = torch.autograd.grad(scores.max(), kept)
+    # (1, t, 1 + h * w, c), of which the first are the class tokens
+    patches, gradient = kept[0][0, :, 1:], gradient[0, :, 1:]
+    expected = (patches * gradient.mean(1, keepdim=True)).sum(2).relu()
+    heat = grad_cam(model, clip.data, layer)
+    assert heat.shape == (2, 9, 9) and heat.std() > 0
+    torch.testing.assert_close(heat.flatten(1), expected)
+
+
+def test_a_changed_patch_is_found(former):
+    """Rows and columns of the heat are those of the frames."""
+    model, clip = former
+    (frames,) = clip.data['inputs']
+    data = dict(clip.data, inputs=[frames.clone()])
+    data['inputs'][0][..., 4:8, 20:24] = 255
+    layer = 'backbone.layers.0.ln_1'
+    before, after = (grad_cam(model, each, layer) for each in (clip.data, data))
+    change = (after - before).abs().sum(0)
+    assert change.argmax() == 1 * 9 + 5
+
+
+@pytest.mark.parametrize('layer', ['tada', 'tada.bn', 'tada.proj_in'])
+def test_feature_maps_of_a_block(former, layer):
+    model, clip = former
+    heat = grad_cam(model, clip.data, f'backbone.layers.3.{layer}')
+    assert heat.shape == (2, 9, 9)
+
+
+@pytest.mark.parametrize(
+    ('layer', 'match'),
+    [
+        ('backbone', 'have one pixel; choose a layer before it'),
+        ('backbone.layers.3', 'no effect on it; choose a layer before it'),
+        ('backbone.layers.3.attn', 'needs feature maps, which .*attn does not give'),
+    ],
+)
+def test_tokens_without_an_effect(former, layer, match):
+    model, clip = former
+    with pytest.raises(ValueError, match=match):
+        grad_cam(model, clip.data, layer)

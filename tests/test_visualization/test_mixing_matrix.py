@@ -11,6 +11,7 @@ from mmtemporal.models.layers import (
     TemporalInterlace,
     TemporalShift,
 )
+from mmtemporal.models.layers.tada_block import TAdaBlock
 from mmtemporal.ops import fill_band
 from mmtemporal.visualization.recording import find, record
 
@@ -84,6 +85,26 @@ def test_matrix_of_the_aggregation_of_tada2d(separate_norm):
     torch.testing.assert_close(multiply(matrix, convolved) + shift, out)
     # One matrix a channel, for all clips.
     assert matrix.shape == (1, 64, T, T)
+
+
+@pytest.mark.parametrize('folded', [False, True])
+def test_matrix_of_the_aggregation_of_tadaformer(folded, x):
+    block = TAdaBlock(2 * C, routing=dict(head_dim=8)).double().eval()
+    for norm in (block.bn, block.bn_avg):
+        for value in (norm.weight, norm.bias, norm.running_mean):
+            nn.init.normal_(value)
+        nn.init.uniform_(norm.running_var, 0.5, 2)
+    layer = block.fold() if folded else block
+    with torch.no_grad(), record(layer) as records:
+        out = layer.aggregate(x, T)
+    (entry,) = find(records, 'matrix')
+    matrix = entry.values['matrix']
+    shift = block.aggregate(torch.zeros_like(x), T)
+    torch.testing.assert_close(multiply(matrix, x) + shift, out)
+    assert matrix.shape == (1, C, T, T)
+    with record(block.train()) as records:
+        block.aggregate(x, T)
+    assert records == []
 
 
 def test_what_no_matrix_describes(x):

@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from adapters import adapter
 from parity import build_recognizer
+from small_backbones import build as build_small
+from small_backbones import frames
 from torch import nn
 
 from mmtemporal.models.layers import (
@@ -15,6 +17,7 @@ from mmtemporal.models.layers import (
     TemporalInterlace,
     frame_differences,
 )
+from mmtemporal.models.layers.tada_block import TAdaBlock
 from mmtemporal.models.layers.temporal_layer import temporal_layers
 from mmtemporal.visualization.recording import find, record
 
@@ -107,6 +110,21 @@ def test_calibration_of_3d_convolution(x):
     torch.testing.assert_close(out, calibration * plain)
 
 
+@pytest.mark.parametrize('training', [False, True])
+def test_calibration_of_tadaformer(training):
+    """It is what the routing function returns, and not one more."""
+    block = TAdaBlock(2 * C, routing=dict(head_dim=8)).double().train(training)
+    nn.init.normal_(block.routing.b.weight)
+    patches = torch.randn(N, T, 5, 6, 2 * C, dtype=torch.float64)
+    values, _ = run(block, patches)
+    means = block.proj_in(patches.mean((2, 3)))
+    torch.testing.assert_close(values['calibration'], block.routing(means)[0])
+    assert values.keys() == {*block.records} - ({'matrix'} if training else set())
+    with record(block) as records:
+        block(patches)
+    assert records[0].calibration_centre == 0
+
+
 def test_differences():
     backbone = build('tdn_r50').backbone
     windows = torch.randn(N * T, 5, 3, 40, 40)
@@ -179,3 +197,17 @@ def test_layers_in_any_host(temporal, value, last):
         model(torch.randn(T, 3, 32, 32))
     assert len(find(records, value)) == len(model.temporal_layers())
     assert [entry.label for entry in find(records, value, stages=2)] == last
+
+
+def test_blocks_in_one_list_are_stages():
+    model = build_small('TAdaFormer', head=False)
+    with torch.no_grad(), record(model.eval()) as records:
+        model.backbone(frames('TAdaFormer'))
+    labels = [entry.label for entry in find(records, 'matrix', stages=3)]
+    assert labels == ['layers.1', 'layers.2', 'layers.3']
+    model = build_small('TAdaFormer of form S', head=False)
+    with torch.no_grad(), record(model.eval()) as records:
+        model.backbone(frames('TAdaFormer'))
+    # The second one of the last layer is not computed.
+    labels = [entry.label for entry in find(records, 'matrix', stages=3)]
+    assert labels == ['layers.1.tada2', 'layers.2.tada2', 'layers.3.tada']

@@ -26,6 +26,7 @@ FIGURES = {
     'TDN': {'differences', 'gates', 'mixing', 'grad_cam'},
     'TAda2D': {'calibrations', 'channels', 'mixing', 'grad_cam'},
     'TAdaConvNeXtV2': {'calibrations', 'channels', 'grad_cam'},
+    'TAdaFormer': {'calibrations', 'channels', 'mixing', 'grad_cam'},
 }
 # Where the default gives maps of one pixel for frames as small as these.
 CAM_LAYERS = {'TAdaConvNeXtV2': ('--cam-layer', 'backbone.stages.1')}

@@ -31,7 +31,7 @@ from mmtemporal.models.init_rules import init_in_order
 from mmtemporal.ops import checkpointed
 from mmtemporal.registry import MODELS
 
-from .tada_former_layer import ACTIVATIONS, EPS, TAdaFormerLayer
+from .tada_former_layer import ACTIVATIONS, EPS, TAdaFormerLayer, to_feature_maps
 
 # Frames that the first linear layer of a TAda block sees, and blocks in a layer.
 _FORMS = dict(K=(1, 1), S=(3, 2))
@@ -318,8 +318,7 @@ class TAdaFormer(TemporalBackbone, BaseModule):
     def _output(self, x: Tensor, i: int, grid: Sequence[int], is_clip: bool) -> Tensor:
         """Give the tokens of a layer (n, t', l, c) the form of the input."""
         if not (self.has_end and i == self.num_stages - 1):
-            patches = x[:, :, 1:].contiguous()  # channels last as feature maps
-            features = patches.unflatten(2, tuple(grid)).permute(0, 4, 1, 2, 3)
+            features = to_feature_maps(x, grid)
         else:
             tokens = x[:, :, 0]
             mean = tokens.mean(1, keepdim=True)  # (n, 1, c)
@@ -328,6 +327,15 @@ class TAdaFormer(TemporalBackbone, BaseModule):
                 features = features + self._deviation(tokens, mean)
             features = features.transpose(1, 2)[..., None, None]
         return features if is_clip else features.transpose(1, 2).flatten(0, 1)
+
+    @property
+    def cam_layer(self) -> str:  # type: ignore[override]
+        # The last one of which the score depends on patches, and not alone on the
+        # class token.
+        return f'layers.{self.num_stages - 1}.ln_1' if self.has_end else ''
+
+    def feature_maps(self, x: Tensor, size: Sequence[int]) -> Tensor:
+        return to_feature_maps(x, [side // self.patch_size for side in size])
 
     def _deviation(self, tokens: Tensor, mean: Tensor) -> Tensor:
         """Return what the norm of the mean would make of the distance to it."""

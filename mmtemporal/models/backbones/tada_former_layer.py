@@ -4,6 +4,7 @@ Paper: Temporally-Adaptive Models for Efficient Video Understanding,
 https://arxiv.org/abs/2308.05787
 """
 
+from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 import torch
@@ -79,6 +80,21 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.c_proj(self.activation(self.c_fc(x)))
+
+
+def to_feature_maps(x: Tensor, grid: Sequence[int]) -> Tensor:
+    """Return tokens, or patches in their grid, as feature maps; others as they are.
+
+    Shape:
+        - input: (n, t, 1 + h * w, c) or (n, t, h, w, c), with the grid (h, w)
+        - output: (n, c, t, h, w), whose frames are channels last
+    """
+    h, w = grid
+    if x.dim() == 4 and x.size(2) == 1 + h * w:
+        x = x[:, :, 1:].contiguous().unflatten(2, (h, w))
+    elif x.dim() != 5 or x.shape[2:4] != (h, w) or x.shape[3:] == (h, w):
+        return x
+    return x.permute(0, 4, 1, 2, 3)
 
 
 class TAdaFormerLayer(TemporalLayer, nn.Module):
@@ -158,7 +174,9 @@ class TAdaFormerLayer(TemporalLayer, nn.Module):
         n = x.size(0)
         attended = self.attn(self.ln_1(x).flatten(0, 1), self.queries)
         x = x[:, :, : self.queries] + self.drop_path(attended.unflatten(0, (n, -1)))
-        if self.tada2 is not None:
+        # In the last layer it changes only patches, which nothing reads. In training it
+        # has its gradients, of zero, and its statistics nevertheless.
+        if self.tada2 is not None and (self.training or not self.is_last):
             x = self._relate_frames(self.tada2, x, grid)
         return x + self.drop_path(self.mlp(self.ln_2(x)))
 

@@ -78,6 +78,7 @@ class TAdaBlock(TemporalLayer, nn.Module):
     """
 
     records = ('calibration', 'matrix')
+    calibration_centre = 0.0  # They have either sign, and the norm restores the scale.
 
     def __init__(
         self, channels: int, kernel_size: int = 1, routing: Optional[dict] = None

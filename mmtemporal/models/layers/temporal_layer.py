@@ -46,6 +46,8 @@ class TemporalLayer:
         records: Names of the tensors that it hands to :meth:`record`. Figures and
             statistics know the names, see
             :func:`mmtemporal.visualization.recording.record`.
+        calibration_centre: The middle of the calibrations that it records: 1 is the
+            plain kernel.
         checkpoint_forward: Whether the adapter applies activation checkpointing to
             the layer: where its inner feature maps are many and cheap.
         new_modules: Names of the modules in it that an image network does not have;
@@ -69,6 +71,7 @@ class TemporalLayer:
     at_block_entry: bool = False
     replaces: Optional[type] = None
     records: tuple[str, ...] = ()
+    calibration_centre: float = 1.0
     checkpoint_forward: bool = False
     new_modules: tuple[str, ...] = ('',)
 
