@@ -17,9 +17,20 @@ from torch import nn
 
 from mmtemporal.datasets import make_motion_clips
 from mmtemporal.export import FORMATS
+from mmtemporal.models.layers.tada_block import TAdaBlock
 
 ROOT = Path(__file__).parents[2]
 CLASSES = [f'motion {i}' for i in range(8)]
+TADAFORMER = dict(
+    arch=dict(
+        _delete_=True,
+        embed_dims=128,
+        num_layers=2,
+        num_heads=4,
+        feedforward_channels=128,
+        patch_size=4,
+    )
+)
 # What makes exporters slow is the number of layers: a stage shows them all.
 NETWORKS = {
     'TANet': ('TANet', dict(temporal_stages=(3,))),
@@ -46,6 +57,8 @@ NETWORKS = {
             )
         ),
     ),
+    'TAdaFormer': ('TAdaFormer', TADAFORMER),
+    'TAdaFormer of form S': ('TAdaFormer', dict(TADAFORMER, form='S')),
     'TemporalAdapter': (
         'TIN',
         dict(
@@ -101,6 +114,8 @@ def make_model(data_root, tmp_path_factory):
                 # At rest many temporal layers do nothing.
                 nn.init.uniform_(module.weight, 0.5, 1)
                 nn.init.uniform_(module.running_var, 0.5, 1)
+            elif isinstance(module, TAdaBlock):
+                nn.init.normal_(module.proj_out.weight, std=0.1)
         nn.init.normal_(model.cls_head.fc_cls.weight, std=0.5)
         torch.save(dict(state_dict=model.state_dict()), folder / 'model.pth')
         return folder / 'config.py', folder / 'model.pth'
@@ -146,10 +161,13 @@ def tdn(make_model):
 @pytest.mark.parametrize(
     'kind', slow_but(['torchscript'], ['torchscript', 'torch-export'])
 )
-def test_formats_of_torch(kind, tool, tdn, video, tmp_path):
+@pytest.mark.parametrize('name', slow_but(['TDN'], ['TDN', 'TAdaFormer']))
+def test_formats_of_torch(kind, name, tool, make_model, tdn, video, tmp_path):
+    model = tdn if name == 'TDN' else make_model(name)
     out = tmp_path / f'model{FORMATS[kind].suffix}'
-    run(tool, tdn, out, '--format', kind, '--check', video, '--normalise')
-    frames = torch.randint(256, (2, 20, 3, 36, 36), dtype=torch.uint8)
+    run(tool, model, out, '--format', kind, '--check', video, '--normalise')
+    rows = 4 * (5 if name == 'TDN' else 1)
+    frames = torch.randint(256, (2, rows, 3, 36, 36), dtype=torch.uint8)
     with torch.no_grad():
         both = FORMATS[kind].open(out)(frames)
         one = FORMATS[kind].open(out)(frames[1:])

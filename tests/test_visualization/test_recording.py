@@ -208,6 +208,6 @@ def test_blocks_in_one_list_are_stages():
     model = build_small('TAdaFormer of form S', head=False)
     with torch.no_grad(), record(model.eval()) as records:
         model.backbone(frames('TAdaFormer'))
-    # The second one of the last layer is not computed.
+    # The second one of the last layer has no effect.
     labels = [entry.label for entry in find(records, 'matrix', stages=3)]
     assert labels == ['layers.1.tada2', 'layers.2.tada2', 'layers.3.tada']

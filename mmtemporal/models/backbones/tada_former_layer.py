@@ -142,6 +142,8 @@ class TAdaFormerLayer(TemporalLayer, nn.Module):
         self.tada2 = (
             TAdaBlock(channels, kernel_size, routing) if num_blocks > 1 else None
         )
+        if self.tada2 is not None and is_last:
+            self.tada2.records = ()  # It changes patches, which nothing reads any more.
         self.ln_1 = nn.LayerNorm(channels, eps=EPS)
         self.attn = Attention(channels, num_heads)
         self.ln_2 = nn.LayerNorm(channels, eps=EPS)
@@ -174,9 +176,7 @@ class TAdaFormerLayer(TemporalLayer, nn.Module):
         n = x.size(0)
         attended = self.attn(self.ln_1(x).flatten(0, 1), self.queries)
         x = x[:, :, : self.queries] + self.drop_path(attended.unflatten(0, (n, -1)))
-        # In the last layer it changes only patches, which nothing reads. In training it
-        # has its gradients, of zero, and its statistics nevertheless.
-        if self.tada2 is not None and (self.training or not self.is_last):
+        if self.tada2 is not None:
             x = self._relate_frames(self.tada2, x, grid)
         return x + self.drop_path(self.mlp(self.ln_2(x)))
 

@@ -77,7 +77,7 @@ class TAdaBlock(TemporalLayer, nn.Module):
         ValueError: An argument does not fit.
     """
 
-    records = ('calibration', 'matrix')
+    records: tuple[str, ...] = ('calibration', 'matrix')
     calibration_centre = 0.0  # They have either sign, and the norm restores the scale.
 
     def __init__(
@@ -123,7 +123,8 @@ class TAdaBlock(TemporalLayer, nn.Module):
         with without_autocast(x):
             means = x.mean((2, 3), dtype=self.routing.b.weight.dtype)
             alpha, beta = self.routing(means)
-        self.record(calibration=alpha)
+        if self.records:
+            self.record(calibration=alpha)
         # (n, t, h, w, m) -> (n * t, m, h, w), channels last in memory
         x = x.flatten(0, 1).permute(0, 3, 1, 2)
         y = self.conv._conv_forward(x, self.conv.weight, None)
@@ -134,7 +135,7 @@ class TAdaBlock(TemporalLayer, nn.Module):
 
     def aggregate(self, y: Tensor, t: int) -> Tensor:
         """Add the mean of neighbouring frames to the frames (n * t, m, h, w)."""
-        if self.recorder is not None and not self.training:
+        if self.recorder is not None and self.records and not self.training:
             # In training there is no such matrix.
             weights, _ = _fold(self.bn, self.bn_avg)
             self.record(matrix=fill_band(weights, t))
