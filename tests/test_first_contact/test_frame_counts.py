@@ -8,6 +8,7 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.registry import DefaultScope
 from network_names import OF_FRAMES, RESNETS
+from small_tada_formers import ARCH
 
 FORMATS = dict(Recognizer2D='NCHW', Recognizer3D='NCTHW')
 
@@ -74,12 +75,19 @@ def test_a_head_with_other_clips(head, videos):
             run(model, 8, mode, videos)
 
 
-def test_a_head_behind_a_mean_over_frames():
-    arch = dict(depths=(1, 1, 1, 1), channels=(8, 8, 16, 16), head_dim=4)
-    head = dict(type='mmtemporal.TAdaHead', num_classes=4, in_channels=16)
+CONVNEXT = dict(depths=(1, 1, 1, 1), channels=(8, 8, 16, 32), head_dim=4)
+OF_CLIPS = {
+    'TAdaConvNeXtV2': dict(arch=CONVNEXT),
+    'TAdaFormer': dict(arch=ARCH, routing=dict(head_dim=4), img_size=36),
+}
+
+
+@pytest.mark.parametrize('name', OF_CLIPS)
+def test_a_head_behind_a_mean_over_frames(name):
+    head = dict(type='mmtemporal.TAdaHead', num_classes=4, in_channels=32)
     cfg = dict(
         type='Recognizer2D',
-        backbone=dict(type='mmtemporal.TAdaConvNeXtV2', arch=arch, num_segments=8),
+        backbone=dict(type=f'mmtemporal.{name}', num_segments=8, **OF_CLIPS[name]),
         cls_head=dict(head, num_segments=8),
     )
     with DefaultScope.overwrite_default_scope('mmaction'):

@@ -7,6 +7,7 @@ from mmengine import Config
 from mmengine.model import PretrainedInit
 from mmengine.registry import DefaultScope
 from selection import slow_but
+from small_tada_formers import ARCH
 
 from mmtemporal.models.heads import TAdaHead, TAMHead
 from mmtemporal.models.layers import AttentionRouting, ConvRouting, TAdaConv2d
@@ -19,6 +20,7 @@ BACKBONES = {
     'TAda2D': dict(depth=18),
     'TAdaConvNeXt': dict(arch=CONVNEXT),
     'TAdaConvNeXtV2': dict(arch=dict(CONVNEXT, head_dim=8)),
+    'TAdaFormer': dict(arch=ARCH, img_size=16, routing=dict(head_dim=4)),
     'TemporalAdapter': dict(
         backbone=dict(type='ResNet', depth=18), temporal=dict(type='TAM')
     ),

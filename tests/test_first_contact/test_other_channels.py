@@ -1,5 +1,7 @@
 """Weights for colours in networks that see optical flow or grey frames."""
 
+import re
+
 import pytest
 import torch
 from mmaction.registry import MODELS
@@ -9,6 +11,7 @@ from mmengine.runner import load_checkpoint
 from network_names import RESNETS
 from own_checkpoints import QUICK
 from selection import slow_but
+from small_tada_formers import build, build_trained
 
 CONVNEXT = dict(depths=(1, 1, 1, 1), channels=(16, 32, 64, 128))
 CONVNEXTS = {
@@ -143,6 +146,36 @@ def test_convnexts(kind, channels, own, tmp_path, log):
 
 
 STEM = 'downsample_layers.0.0.weight'
+
+
+@channels
+@pytest.mark.parametrize('own', [False, True], ids=['images', 'own'])
+def test_tadaformer(channels, own, tmp_path, log):
+    file = str(tmp_path / 'colours.pth')
+    state = build_trained().float().state_dict()
+    colours = state['conv1.weight'].clone()
+    if own:
+        torch.save({f'backbone.{k}': v for k, v in state.items()}, file)
+    else:  # as OpenAI has it
+        for name in [name for name in state if '.tada' in name]:
+            del state[name]
+        state['conv1.weight'] = colours[:, :, 1]
+        clip = {
+            re.sub(r'^layers', 'transformer.resblocks', name): tensor
+            for name, tensor in state.items()
+        }
+        torch.save({f'visual.{name}': tensor for name, tensor in clip.items()}, file)
+    model = build(in_channels=channels, pretrained=file).float()
+    model.init_weights()
+    stem = model.conv1.weight
+    assert stem.shape == (32, channels, 3, 4, 4)
+    if own:
+        assert_repeated(stem, colours)
+    else:
+        assert_repeated(stem[:, :, 1], colours[:, :, 1])
+        assert not stem[:, :, [0, 2]].any()
+    assert 'averaged over colours' in log.text and 'conv1.weight' in log.text
+    assert torch.equal(model.ln_post.weight, state['ln_post.weight'])
 
 
 @channels

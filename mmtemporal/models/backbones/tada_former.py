@@ -310,7 +310,7 @@ class TAdaFormer(TemporalBackbone, BaseModule):
         patches = F.interpolate(
             patches.permute(2, 0, 1)[None],
             tuple(new),
-            mode=self.interpolate_mode,
+            mode=self.interpolate_mode,  # type: ignore[arg-type]
             align_corners=False,
         )
         return torch.cat((token, patches[0].flatten(1).t()))
@@ -378,7 +378,7 @@ class TAdaFormer(TemporalBackbone, BaseModule):
         self.conv1.reset_parameters()
         self.ln_pre.reset_parameters()
         for layer in self.layers:
-            layer.init_weights()
+            layer.init_weights()  # type: ignore[operator]
         if self.has_end:
             self.ln_post.reset_parameters()
         # A checkpoint of this backbone has blocks of its own.
@@ -393,7 +393,7 @@ class TAdaFormer(TemporalBackbone, BaseModule):
 
     def _init_identity(self) -> None:
         for layer in self.layers:
-            layer.init_identity()
+            layer.init_identity()  # type: ignore[operator]
 
     def image_name(self, key: str) -> Optional[str]:
         """Return the name of a tensor in an image CLIP, None for a temporal one."""

@@ -17,7 +17,10 @@ from mmtemporal.models.layers.tada_block import STD, TAdaBlock
 
 EPS = 1e-5  # of the transformer's layer norms, as in CLIP
 # By the name in a config: the function of the MLPs.
-ACTIVATIONS = {'quick_gelu': quick_gelu, 'gelu': F.gelu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    'quick_gelu': quick_gelu,
+    'gelu': F.gelu,
+}
 
 
 class Attention(nn.MultiheadAttention):
@@ -47,7 +50,8 @@ class Attention(nn.MultiheadAttention):
             biases = self.in_proj_bias.split(sizes)
             q = F.linear(x[:, :queries], weights[0], biases[0])
             k, v = F.linear(x, weights[1], biases[1]).chunk(2, -1)
-        y = F.scaled_dot_product_attention(*map(self._split_heads, (q, k, v)))
+        q, k, v = map(self._split_heads, (q, k, v))
+        y = F.scaled_dot_product_attention(q, k, v)
         return self.out_proj(y.transpose(1, 2).flatten(2))
 
     def _split_heads(self, x: Tensor) -> Tensor:

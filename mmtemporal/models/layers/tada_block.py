@@ -43,7 +43,7 @@ class TemporalLinear(nn.Conv1d):
         no_space = (0, 0) * 3  # (c, w, h) stay
         last = F.pad(last[:, :-1], (*no_space, 1, 0))
         following = F.pad(following[:, 1:], (*no_space, 0, 1))
-        return last + own + following + self.bias
+        return last + own + following + self.bias  # type: ignore[operator]
 
 
 class TAdaBlock(TemporalLayer, nn.Module):
