@@ -5,6 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
 from mmtemporal.registry import HOOKS
 
@@ -29,4 +30,7 @@ class ChannelsLastHook(Hook):
                 logger='current',
             )
         else:
-            runner.model.to(memory_format=torch.channels_last)
+            for module in runner.model.modules():
+                # The stems of networks for clips are 3-D, which torch refuses.
+                if isinstance(module, nn.Conv2d):
+                    module.to(memory_format=torch.channels_last)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from small_backbones import build, clips, scores
 from torch import nn
 
 from mmtemporal.engine import channels_last_hook
@@ -73,6 +74,18 @@ def test_a_resumed_training_is_channels_last_too(tmp_path, hooks):
     assert twice.seen == [True]
     for a, b in zip(once.parameters(), twice.parameters()):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize('name', ['TDN', 'TAdaConvNeXtV2', 'TAdaFormer'])
+def test_networks_with_3d_convolutions_too(name, hooks):
+    model, other = build(name).double().eval(), build(name).double().eval()
+    HOOKS.build(hooks[0]).before_run(SimpleNamespace(model=other))
+    convs = [m for m in other.modules() if isinstance(m, nn.Conv2d)]
+    assert convs
+    for conv in convs:
+        assert conv.weight.is_contiguous(memory_format=CHANNELS_LAST)
+    x = clips(name, dtype=torch.float64)
+    torch.testing.assert_close(scores(other, x), scores(model, x))
 
 
 @pytest.mark.parametrize('wrapped', [False, True])
