@@ -12,6 +12,7 @@ def check_integer(
     minimum: int = 1,
     maximum: Optional[int] = None,
     multiple: int = 1,
+    of: str = '',
 ) -> None:
     """Raise a ValueError if a value is not an integer within bounds.
 
@@ -21,11 +22,13 @@ def check_integer(
         minimum: The minimum allowed.
         maximum: The maximum allowed. None: any.
         multiple: What it must be a multiple of.
+        of: What that is, for the message.
     """
     limit = inf if maximum is None else maximum
     if not _is_integer(value, minimum, limit) or value % multiple:
         bounds = f'at least {minimum}' if maximum is None else f'{minimum} to {maximum}'
         kind = 'an integer' if multiple == 1 else f'a multiple of {multiple}'
+        kind += f' ({of})' if of else ''
         raise ValueError(f'got {name}={value!r}, expected {bounds}, {kind}')
 
 

@@ -21,7 +21,8 @@ VALUES = {
             'depth num_segments num_stages frozen_stages alpha beta num_scales '
             'adaptive_kernel_size conv1d_kernel_size shift_div num_groups reduction '
             'frames_per_segment head_dim num_classes in_channels num_clips clip_len '
-            'num_views frame_interval target_fps',
+            'num_views frame_interval target_fps embed_dims num_heads patch_size '
+            'feedforward_channels img_size',
         ),
         (
             FLOATS,
@@ -31,7 +32,8 @@ VALUES = {
         (STAGES, 'temporal_stages long_term_stages shift_stages out_indices'),
         (
             CHOICES,
-            'variant block_style fusion_form aggregation norm calibrate position kind',
+            'variant block_style fusion_form aggregation norm calibrate position kind '
+            'form interpolate_mode activation',
         ),
         (OPTIONS, 'tam_cfg tin_cfg ltdm_cfg routing paramwise_cfg'),
     )
@@ -47,6 +49,7 @@ VALUES.update(
     dilations=((1,), 1, None),
     arch=('tinny', None, 3, [], dict(depths=[1, 1, 1, 1])),
     depths=([1, 1, 1], [1, 1, 1, 0], [1, 1, 1, '1'], 4, None, [1, 1, 1, -1]),
+    num_layers=('8', -1, 0, 1.5, None, [4], 'four'),
     channels=([8, 8, 16], [8, 8, 16, 0], [8, 8, 16, '16'], 8, None, [8, 8, 16, 18]),
     where=('layer9', 'layer1(', 3, [], [3], 'mobilenet_v2', None),
     temporal=('TAM', None, [], 3, [None]),

@@ -131,6 +131,29 @@ CONFIGS = {
         channels=16,
         num_segments=1,
     ),
+    'TAdaFormer': recognizer(
+        dict(
+            type='mmtemporal.TAdaFormer',
+            arch=dict(
+                embed_dims=16,
+                num_layers=2,
+                num_heads=2,
+                feedforward_channels=32,
+                patch_size=4,
+            ),
+            num_segments=T,
+            form='S',
+            img_size=36,
+            interpolate_mode=None,
+            activation='quick_gelu',
+            drop_path_rate=0.1,
+            frozen_stages=-1,
+            routing=dict(reduction=2, kernel_sizes=(3, 3), head_dim=4),
+        ),
+        'TAdaHead',
+        channels=16,
+        is_3d=True,
+    ),
     'adapter with TAM': recognizer(
         adapter(type='TAM', alpha=2, beta=4), 'TAMHead', num_segments=T
     ),

@@ -18,6 +18,7 @@ from mmtemporal.models.layers import (
     TemporalShift,
     temporal_pool,
 )
+from mmtemporal.models.layers.tada_block import TAdaBlock
 
 CHANNELS = 16
 ATTENTION = dict(type='attention', head_dim=4)
@@ -62,6 +63,12 @@ LAYERS = {
     'TAdaConv3d cout': lambda t: _adaptive(
         TAdaConv3d, t, 8, calibrate='cout', routing=ATTENTION
     ),
+    **{
+        f'TAdaBlock of {size}': lambda t, size=size: TAdaBlock(
+            CHANNELS, size, dict(head_dim=4)
+        )
+        for size in (1, 3)
+    },
 }
 # Those that mix by temporal_mix.
 KEEP_LAYOUT = [name for name in LAYERS if not re.search('TAda|conv|max', name)]
@@ -91,9 +98,15 @@ def make(name, example, dtype=torch.float64):
 
 
 def to_input(layer, x, t):
-    """Give frames the form that a layer takes: some take (n, c, t, h, w)."""
-    is_3d = isinstance(layer, TAdaConv3d)
-    return x.unflatten(0, (-1, t)).transpose(1, 2) if is_3d else x
+    """Give frames the form that a layer takes.
+
+    Some take (n, c, t, h, w), or patches (n, t, h, w, c).
+    """
+    if isinstance(layer, TAdaConv3d):
+        return x.unflatten(0, (-1, t)).transpose(1, 2)
+    if isinstance(layer, TAdaBlock):
+        return x.unflatten(0, (-1, t)).permute(0, 1, 3, 4, 2)
+    return x
 
 
 def clips_of(layer, x, t):

@@ -20,7 +20,7 @@ from mutated_configs import Mutant, mutants
 from small_configs import CONFIGS
 from torch import nn
 
-NUMBER = 500
+NUMBER = 560
 SIZE = 36  # the least multiple of 4 that TDN takes
 VIDEOS = 2
 
@@ -168,6 +168,13 @@ MESSAGES = [
         3,
         'is no multiple of routing.head_dim',
     ),
+    (
+        'TAdaFormer',
+        'backbone.arch.patch_size',
+        8,
+        r'img_size=36, expected at least 1, a multiple of 8 \(backbone.arch.patch_size',
+    ),
+    ('TAdaFormer', 'backbone.img_size', 40, '36 x 36 pixels.*backbone.img_size=.40'),
     ('adapter with TAM', 'backbone.where', [], r'backbone.where must be .*, got \[\]'),
     ('adapter with TAM', 'backbone.backbone', 'ResNet', "config of .*, got 'ResNet'"),
 ]

@@ -223,7 +223,10 @@ class TAdaFormer(TemporalBackbone, BaseModule):
             )
         heads = settings['num_heads']
         check_integer(
-            'backbone.arch.embed_dims', settings['embed_dims'], multiple=4 * heads
+            'backbone.arch.embed_dims',
+            settings['embed_dims'],
+            multiple=4 * heads,
+            of=f'backbone.arch.num_heads={heads}, times 4',
         )
         return settings
 
@@ -234,7 +237,12 @@ class TAdaFormer(TemporalBackbone, BaseModule):
                 f'got backbone.img_size={img_size!r}, expected pixels, a number or two'
             )
         for side in size:  # type: ignore[union-attr]
-            check_integer('backbone.img_size', side, multiple=self.patch_size)
+            check_integer(
+                'backbone.img_size',
+                side,
+                multiple=self.patch_size,
+                of='backbone.arch.patch_size',
+            )
         return tuple(size)  # type: ignore[arg-type, return-value]
 
     @property
