@@ -16,6 +16,7 @@ from mmtemporal.models.backbones.tada_conv_module import (
     TemporalAggregation,
 )
 from mmtemporal.models.backbones.tada_convnext_block import TAdaConvNeXtV2Block
+from mmtemporal.models.backbones.tada_former_layer import TAdaFormerLayer
 from mmtemporal.models.backbones.tdn import TDBlock
 from mmtemporal.models.layers import (
     TAM,
@@ -27,7 +28,9 @@ from mmtemporal.models.layers import (
     TemporalInterlace,
     TemporalShift,
 )
+from mmtemporal.models.layers.tada_block import TAdaBlock
 
+from . import tada_former
 from .tam import gate_and_convolve
 from .tdn import excite
 
@@ -254,4 +257,6 @@ _NAIVE = {
     TAdaConv2d: ('forward', calibrate),
     TemporalAggregation: ('forward', aggregate),
     TAdaConvNeXtV2Block: ('normalise', normalise),
+    TAdaFormerLayer: ('_relate_frames', tada_former.relate_frames),
+    TAdaBlock: ('forward', tada_former.run_block),
 }

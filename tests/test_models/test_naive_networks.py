@@ -8,6 +8,7 @@ import torch
 from mmaction.registry import MODELS
 from parity import named_tensor
 from reference.networks import naive
+from small_tada_formers import ARCH, FORMS
 
 from mmtemporal.models.layers import TAM, LongTermTDM, TAdaConv2d, TemporalInterlace
 
@@ -29,6 +30,16 @@ def convnexts():
     yield 'TAdaConvNeXtV2', dict(num_segments=8, arch=dict(arch, head_dim=8))
 
 
+def transformers():
+    arch = dict(ARCH, patch_size=3)
+    for form in FORMS:
+        routing = dict(head_dim=4)
+        yield (
+            'TAdaFormer',
+            dict(num_segments=8, arch=arch, form=form, img_size=SIZE, routing=routing),
+        )
+
+
 def parametrise(*cases):
     return pytest.mark.parametrize(
         ('name', 'options'),
@@ -37,12 +48,15 @@ def parametrise(*cases):
     )
 
 
-SMALL = [*resnets(18), *convnexts()]
+SMALL = [*resnets(18), *convnexts(), *transformers()]
 LARGE = [pytest.param(*case, marks=pytest.mark.slow) for case in resnets(50)]
 # Our reformulations, by the functions that they are made of.
 OURS = ('temporal_mix', 'frame_differences', '_norm_in_turn', 'compute_calibration')
-# A shift in front of a batch norm, to which the outputs do not react.
-SHIFTS = r'gradient of .*(routing\.a|ltdm\.(pooled|full)_bn)\.bias'
+# A shift in front of a batch norm, and a block whose output nothing reads: the outputs
+# do not react to them.
+SHIFTS = (
+    r'gradient of (.*(routing\.a|ltdm\.(pooled|full)_bn)\.bias|layers\.1\.tada2\..*)'
+)
 
 
 def build(name, **options):
