@@ -1,12 +1,13 @@
-r"""Compare the speed and memory of the networks with plain TSN on the same ResNet.
+r"""Compare the speed and memory of the networks with the same without temporal layers.
 
-For every network, in one process, interleaved: TSN without anything temporal, which is
-the baseline; ours; the formulation of the paper, naively (tests/reference); and
-MMAction2's own where it has one that runs. Ratios of one run can be compared; times
-cannot, machines differ.
+For every network, in one process, interleaved: the baseline, which is TSN on the same
+ResNet or, of TAdaFormer, CLIP's image transformer on the frames behind the stem; ours;
+the formulation of the paper, naively (tests/reference); and MMAction2's own where it
+has one that runs. Ratios of one run can be compared; times cannot, machines differ.
 
     python benchmarks/networks.py --settings plain fused --repeats 15 \
         --out benchmarks/results/networks_cpu.csv
+    python benchmarks/networks.py --networks TAdaFormer --frames 16 --form S
 
 A setting is 'plain' or any of channels_last, amp, compile and fused, joined by '+';
 all implementations run with it. 'fused' has batch norms folded, and no training step.
@@ -19,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from frame_wise import frame_wise_clip
 from measuring import interleave, machine, peak_memory, ratio, write_csv
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
@@ -39,6 +41,7 @@ from reference.networks import naive  # noqa: E402
 # Beside ours and the baseline.
 OTHERS = ('naive', 'in-tree')
 RESNETS = [name for name, network in NETWORKS.items() if network.is_resnet]
+ARCHS = ('base', 'large', 'small')
 FLAGS = {'plain', 'channels_last', 'amp', 'compile', 'fused'}
 
 
@@ -52,8 +55,11 @@ def build_tsn(name, depth):
     return tsn
 
 
-def build(name, depth, frames):
+def build(name, args, frames):
     """Return {implementation: network}, the baseline first."""
+    if name == 'TAdaFormer':
+        return build_tadaformer(args, frames)
+    depth = args.depth
     ours = MODELS.build(
         dict(type=f'mmtemporal.{name}', depth=depth, num_segments=frames)
     )
@@ -65,11 +71,36 @@ def build(name, depth, frames):
     return networks
 
 
+def build_tadaformer(args, frames):
+    small = NETWORKS['TAdaFormer'].small
+    arch, routing = args.arch, None
+    if arch == 'small':  # to try the program out
+        arch = {k: v for k, v in small['arch'].items() if k != '_delete_'}
+        routing = small['routing']
+    ours = MODELS.build(
+        dict(
+            type='mmtemporal.TAdaFormer',
+            arch=arch,
+            form=args.form,
+            num_segments=frames,
+            img_size=args.size,
+            routing=routing,
+        )
+    )
+    return dict(CLIP=frame_wise_clip(ours), ours=ours, naive=naive(ours))
+
+
+def size_of(name, args):
+    """Say how large a network is."""
+    return f'{args.arch} {args.form}' if name == 'TAdaFormer' else args.depth
+
+
 def prepare(implementation, network, flags, device):
     """Put a network into a setting."""
     network = network.to(device)
     if 'fused' in flags:
-        fuse = fuse_for_inference if implementation == 'ours' else fuse_with_mmcv
+        ours = implementation in ('ours', 'CLIP')  # the latter being a part of it
+        fuse = fuse_for_inference if ours else fuse_with_mmcv
         network = fuse(network)
     if 'channels_last' in flags:
         network = network.to(memory_format=torch.channels_last)
@@ -83,6 +114,9 @@ def fuse_with_mmcv(network):
 
 
 def make_input(implementation, name, args, frames, flags):
+    if name == 'TAdaFormer':
+        x = torch.randn(args.batch, 3, frames, args.size, args.size)
+        return x.to(args.device)
     window = 1 if implementation == 'TSN' else NETWORKS[name].window
     x = torch.randn(args.batch * frames * window, 3, args.size, args.size)
     if 'channels_last' in flags:
@@ -116,7 +150,7 @@ def measure(name, frames, setting, mode, args):
     """Return a row of results for each implementation of a network."""
     flags = set(setting.split('+'))
     steps = {}
-    for implementation, network in build(name, args.depth, frames).items():
+    for implementation, network in build(name, args, frames).items():
         if implementation in args.skip:
             continue
         network = prepare(implementation, network, flags, args.device)
@@ -125,16 +159,17 @@ def measure(name, frames, setting, mode, args):
     label = f'{name}, {frames} frames, {setting}, {mode}'
     times = interleave(steps, args.repeats, args.device, label)
     memory = {key: peak_memory(step, args.device) for key, step in steps.items()}
+    baseline, *_ = times
     rows = []
     for implementation, seconds in times.items():
-        middle, minimum, maximum = ratio(seconds, times['TSN'])
+        middle, minimum, maximum = ratio(seconds, times[baseline])
         rows.append(
             dict(
                 network=name,
                 implementation=implementation,
                 mode=mode,
                 setting=setting,
-                depth=args.depth,
+                depth=size_of(name, args),
                 frames=frames,
                 batch=args.batch,
                 size=args.size,
@@ -145,7 +180,7 @@ def measure(name, frames, setting, mode, args):
                 ratio_max=round(maximum, 3),
                 rounds=args.repeats,
                 memory_mib=round(memory[implementation] / 2**20, 1),
-                memory_ratio=round(memory[implementation] / memory['TSN'], 3),
+                memory_ratio=round(memory[implementation] / memory[baseline], 3),
                 **machine(args.device),
             )
         )
@@ -157,7 +192,8 @@ def show(rows):
     keys = ('network', 'setting', 'frames', 'mode')
     names = ('ours', *OTHERS)
     table = Table(
-        title='Time over that of TSN (minimum to maximum of the rounds) | peak memory'
+        title='Time over that of the baseline (minimum to maximum of the rounds) | '
+        'peak memory'
     )
     for column in (*keys, *names):
         table.add_column(column)
@@ -175,11 +211,14 @@ def show(rows):
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--networks', nargs='+', default=RESNETS, choices=RESNETS)
+    choices = [*RESNETS, 'TAdaFormer']
+    parser.add_argument('--networks', nargs='+', default=RESNETS, choices=choices)
     parser.add_argument('--modes', nargs='+', default=('inference', 'training'))
     parser.add_argument('--settings', nargs='+', default=('plain',))
     parser.add_argument('--skip', nargs='+', default=(), choices=OTHERS)
-    parser.add_argument('--depth', type=int, default=50)
+    parser.add_argument('--depth', type=int, default=50, help='of the ResNets')
+    parser.add_argument('--arch', default='base', choices=ARCHS, help='of TAdaFormer')
+    parser.add_argument('--form', default='K', choices=('K', 'S'), help='of TAdaFormer')
     parser.add_argument('--frames', type=int, nargs='+', default=(8,))
     parser.add_argument('--batch', type=int, default=1, help='clips')
     parser.add_argument('--size', type=int, default=224, help='pixels a side')
@@ -192,6 +231,8 @@ def parse_args():
     for setting in args.settings:
         if not set(setting.split('+')) <= FLAGS:
             parser.error(f'--settings {setting}: expected {sorted(FLAGS)}, joined by +')
+        if 'channels_last' in setting and 'TAdaFormer' in args.networks:
+            parser.error(f'--settings {setting}: TAdaFormer has channels last anyway')
     return args
 
 

@@ -14,6 +14,22 @@ PANELS = (
 )
 
 
+def backbone(row):
+    """Name what a network is made of, and its size."""
+    if row['network'] == 'TAdaFormer':
+        arch, form = row['depth'].split()
+        return f'TAdaFormer {arch}, form {form}'
+    return f'ResNet-{row["depth"]}'
+
+
+def baseline(rows):
+    names = {row['implementation'] for row in rows} - {*COLOURS}
+    return ' or '.join(
+        {'TSN': 'TSN on the same ResNet', 'CLIP': 'CLIP frame by frame'}[name]
+        for name in sorted(names)
+    )
+
+
 def draw(rows, path):
     """Draw the first setting and number of frames that is in the rows."""
     first = rows[0]
@@ -24,11 +40,11 @@ def draw(rows, path):
     for axis, (mode, value, title) in zip(axes, PANELS):
         _draw_panel(axis, [row for row in rows if row['mode'] == mode], names, value)
         axis.set_title(title)
-    axes[0].set_ylabel('ratio to TSN on the same ResNet')
+    axes[0].set_ylabel(f'ratio to {baseline(rows)}')
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc='lower center', ncols=len(labels))
     figure.suptitle(
-        f'ResNet-{first["depth"]}, {first["batch"]} x {first["frames"]} frames, '
+        f'{backbone(first)}, {first["batch"]} x {first["frames"]} frames, '
         f'{first["size"]} px, {first["setting"]}: {first["device"]}, '
         f'{first["threads"]} thread(s), torch {first["torch"]}',
         fontsize=10,

@@ -11,6 +11,7 @@ import csv
 from pathlib import Path
 
 from page_blocks import fill_blocks, find_blocks
+from speed_picture import backbone
 
 RESULTS = Path(__file__).resolve().parent / 'results'
 BLOCK = find_blocks('speed')
@@ -60,7 +61,7 @@ def make_table(file, setting=None):
         lines.append('| ' + ' | '.join((*key, *cells)) + ' |')
     lines += [
         '',
-        f'ResNet-{first["depth"]}, {first["batch"]} clip(s) of {first["size"]} px, '
+        f'{backbone(first)}, {first["batch"]} clip(s) of {first["size"]} px, '
         f'{first["device"]}, {first["threads"]} thread(s), torch {first["torch"]}, '
         f'{first["rounds"]} rounds (`benchmarks/results/{file}`).',
     ]

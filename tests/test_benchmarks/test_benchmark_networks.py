@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_tada_formers import FORMS, build, clips
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BENCHMARKS = REPOSITORY / 'benchmarks'
@@ -53,11 +54,64 @@ def test_compares_all_implementations(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_unknown_setting_is_named():
-    command = [sys.executable, BENCHMARKS / 'networks.py', '--settings', 'plain+fast']
-    done = subprocess.run(command, capture_output=True, text=True)
+@pytest.mark.parametrize('form', FORMS)
+def test_compares_tadaformer_with_clip(form, tmp_path, tools, monkeypatch):
+    import speed_table
+
+    out = tmp_path / 'speed.csv'
+    arguments = (
+        '--networks TAdaFormer --arch small --size 32 --frames 8 --repeats 1 '
+        f'--settings plain fused --form {form}'
+    )
+    command = [sys.executable, BENCHMARKS / 'networks.py', *arguments.split()]
+    done = subprocess.run([*command, '--out', out], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with out.open(newline='') as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row['implementation'] for row in rows] == ['CLIP', 'ours', 'naive'] * 3
+    assert {row['depth'] for row in rows} == {f'small {form}'}
+    assert all(row['ratio'] == '1.0' for row in rows[::3])
+    assert out.with_suffix('.png').stat().st_size > 10_000
+    monkeypatch.setattr(speed_table, 'RESULTS', tmp_path)
+    *_, line = speed_table.make_table('speed.csv')
+    assert line.startswith(f'TAdaFormer small, form {form}, 1 clip(s) of 32 px')
+
+
+@pytest.mark.parametrize('form', FORMS)
+def test_the_baseline_of_tadaformer_is_a_new_one(form, tools):
+    """But for the stem, which sees three frames."""
+    from frame_wise import frame_wise_clip
+
+    model = build(form)
+    model.init_weights()
+    with torch.no_grad():
+        model.conv1.weight[:, :, [0, 2]] = 0  # as from CLIP
+    baseline = frame_wise_clip(model)
+    for t in (1, 4, 5):
+        x = clips(t=t)
+        torch.testing.assert_close(baseline.eval()(x), model.eval()(x))
+        trained = baseline.train()(x.requires_grad_())
+        trained.square().sum().backward()
+        assert not x.grad[:, :, 1::2].any()
+    assert not any('tada' in name for name, _ in baseline.named_parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ('plain+fast', 'plain+fast: expected'),
+        ('channels_last --networks TAdaFormer', 'TAdaFormer has channels last anyway'),
+    ],
+)
+def test_an_unknown_setting_is_named(arguments, message):
+    program = (sys.executable, BENCHMARKS / 'networks.py', '--settings')
+    done = subprocess.run(
+        [*program, *arguments.split()], capture_output=True, text=True
+    )
     assert done.returncode == 2
-    assert '--settings plain+fast: expected' in done.stderr
+    assert f'--settings {arguments.split()[0]}: ' in done.stderr
+    assert message in done.stderr
 
 
 def test_peak_memory_counts_what_lives_at_once(tools):
