@@ -20,9 +20,9 @@ class Network:
         width: Channels of its features when it is small.
         window: Frames that it takes for each segment.
         min_size: Minimum height and width of frames, in pixels.
-        patch: Pixels a side of its patches when it is small, and in the recipe: height
-            and width of frames are multiples of it. It is made for frames of one size,
-            ``img_size``, if there are patches.
+        patch: Pixels a side of its patches when it is small, of which height and width
+            of frames are multiples. A network of patches is made for frames of one
+            size, ``img_size``.
         rows: Feature maps that it gives for each segment.
         takes_clips: Whether its recognizer is a ``Recognizer3D``, which gives clips
             (n, 3, t, h, w), instead of frames (n * t, 3, h, w).
@@ -99,7 +99,7 @@ NETWORKS = {
     ),
     'TAdaFormer': Network(
         'tadaformer_base',
-        'tadaformer/tadaformer_scratch-mini_1xb8-u16-10e_motionclips-rgb',
+        'tadaformer/tadaformer_scratch-mini_1xb8-u16-5e_motionclips-rgb',
         small=dict(
             arch=dict(
                 _delete_=True,

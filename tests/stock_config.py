@@ -47,6 +47,7 @@ def small_config(name, data_root, workers=0):
     )
     if NETWORKS[name].patch:
         cfg.model.backbone.img_size = SIZE
+        cfg.model.backbone.arch.patch_size = NETWORKS[name].patch
     if 'num_segments' in cfg.model.cls_head:
         cfg.model.cls_head.num_segments = T
     for split in ('train', 'val', 'test'):

@@ -30,7 +30,15 @@ def folder(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    'method, epochs', [('tsn', 2), ('tanet', 5), ('tin', 3), ('tdn', 2), ('tada2d', 3)]
+    'method, epochs',
+    [
+        ('tsn', 2),
+        ('tanet', 5),
+        ('tin', 3),
+        ('tdn', 2),
+        ('tada2d', 3),
+        ('tadaformer', 4),
+    ],
 )
 def test_temporal_networks_learn_order_and_tsn_cannot(folder, method, epochs):
     done = quickstart(folder, '--methods', method, '--epochs', str(epochs))

@@ -35,7 +35,13 @@ RESNETS = [
 ]
 # Seconds that a training clip takes on two free cores, and a run beside its training.
 SECONDS = dict(
-    tsn=0.018, tanet=0.022, tin=0.022, tdn=0.042, tada2d=0.022, tadaconvnext=0.04
+    tsn=0.018,
+    tanet=0.022,
+    tin=0.022,
+    tdn=0.042,
+    tada2d=0.022,
+    tadaconvnext=0.04,
+    tadaformer=0.02,
 )
 OVERHEAD = 60
 

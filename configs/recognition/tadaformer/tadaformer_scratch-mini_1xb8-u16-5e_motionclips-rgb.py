@@ -14,7 +14,7 @@ model = dict(
             num_layers=4,
             num_heads=4,
             feedforward_channels=512,
-            patch_size=4,
+            patch_size=8,
         ),
         img_size=32,
         routing=dict(head_dim=16),
@@ -31,12 +31,7 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
-train_cfg = dict(max_epochs=10)
 # A transformer needs a lower rate, and gradients that are clipped.
 optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=5))
-param_scheduler = [
-    _base_.param_scheduler[0],
-    dict(_base_.param_scheduler[1], end=10),
-]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=1, save_best='acc/top1'))
 randomness = dict(seed=0)
