@@ -31,8 +31,28 @@ class ImageCLIP(ImageNetwork):
     def find(self, tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]:
         return rename_tower(tensors)
 
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The arguments of ``backbone.arch``, also those behind a name."""
+        arch = self.backbone.arch
+        return self.backbone.arch_settings[arch] if isinstance(arch, str) else arch
+
+    def is_part(self, tensors: Mapping[str, Tensor]) -> bool:
+        # All of another network are no part of this one.
+        is_known = not tensors or any(name in self.own for name in tensors)
+        return is_known and super().is_part(tensors)
+
     def unexpected(self, names: Iterable[str]) -> list[str]:
-        return super().unexpected([n for n in names if not n.startswith(UNUSED)])
+        names = [name for name in names if not name.startswith(UNUSED)]
+        # A network without its last layers skips those, but not those of a deeper one.
+        depth = self.sizes['num_layers']
+        layers = {name: re.match(self.stage, name) for name in names}
+        deeper = [
+            name for name, found in layers.items() if found and int(found[1]) >= depth
+        ]
+        return deeper + super().unexpected(
+            [name for name in names if name not in deeper]
+        )
 
     def settings(self) -> str:
         backbone = self.backbone
@@ -46,10 +66,9 @@ class ImageCLIP(ImageNetwork):
     def advice(self, tensors: Mapping[str, Tensor]) -> str:
         backbone = self.backbone
         ours = describe(self.own)
-        # A part of the layers, and of the grid the number of patches: the tensors of
-        # the network do not tell these.
-        arch = backbone.arch
-        ours['backbone.arch'] = arch if isinstance(arch, str) else name_arch(arch)
+        # The tensors of the network tell of these only how many layers are built and
+        # how many patches there are.
+        ours['backbone.arch'] = name_arch(self.sizes)
         height, width = backbone.img_size
         ours[_SIZE] = height if height == width else (height, width)
         changes = list_changes(ours, describe(tensors))
