@@ -1,23 +1,28 @@
 """TAdaFormer's recipes: groups, schedules, protocols, and what users change."""
 
 import copy
+import re
 
 import pytest
 import torch
 from mmengine import Config
+from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from parity import CONFIGS
 from torch import nn
 
+from mmtemporal.engine.check_config_hook import check_samplers
 from mmtemporal.registry import MODELS
 
 RECIPES = sorted((CONFIGS / 'recognition/tadaformer').glob('*clip-pretrained*.py'))
+FINE_TUNING = CONFIGS / 'examples/finetune'
 IDS = [path.stem.partition('-pretrained-')[2] for path in RECIPES]
 
 
-def load(path):
+def load(path, **options):
     cfg = Config.fromfile(path)
+    cfg.merge_from_dict(options)
     with torch.device('meta'), DefaultScope.overwrite_default_scope('mmaction'):
         model = MODELS.build(copy.deepcopy(cfg.model))
     return cfg, model, build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
@@ -171,3 +176,53 @@ def test_protocols(path):
     mean = cfg.model.data_preprocessor.mean
     assert augmentation.fill == tuple(round(value) for value in mean)
     assert sum(step.type == 'Flip' for step in cfg.train_pipeline) == 1
+
+
+# ------------------------------------------------------------- what users change
+
+
+@pytest.mark.parametrize('frames', [32, 64])
+@pytest.mark.parametrize('path', RECIPES, ids=IDS)
+def test_released_files_of_more_frames(path, frames):
+    """Their two options build the same tensors, and fit each other."""
+    cfg, model, _ = load(path)
+    options = {
+        'model.backbone.num_segments': frames,
+        'test_dataloader.dataset.pipeline.1.clip_len': frames,
+    }
+    cfg.merge_from_dict(options)
+    with torch.device('meta'), DefaultScope.overwrite_default_scope('mmaction'):
+        longer = MODELS.build(copy.deepcopy(cfg.model))
+        pipeline = Compose(cfg.test_dataloader.dataset.pipeline)
+    assert longer.backbone.num_segments == frames
+    shapes = [
+        {name: tensor.shape for name, tensor in network.state_dict().items()}
+        for network in (model, longer)
+    ]
+    assert shapes[0] == shapes[1]
+    check_samplers(longer, pipeline)
+    with pytest.raises(ValueError, match=f'clip_len={frames} .*; set clip_len=16'):
+        check_samplers(model, pipeline)
+
+
+@pytest.mark.parametrize('form, blocks', [('K', 16_909_056), ('S', 47_973_888)])
+def test_trainable_parameters_with_a_frozen_clip(form, blocks):
+    path = (
+        FINE_TUNING / 'tadaformer_clip-pretrained-base_1xb8-u16-20e_frozenclip-rgb.py'
+    )
+    _, model, wrapper = load(path, **{'model.backbone.form': form})
+    trained = {n for n, p in model.named_parameters() if p.requires_grad}
+    parts = {re.sub(r'\.layers\.\d+', '', name).split('.')[1] for name in trained}
+    assert parts == ({'tada'} if form == 'K' else {'tada', 'tada2'}) | {'fc_cls'}
+    groups = wrapper.optimizer.param_groups
+    sizes = [p.numel() for group in groups for p in group['params']]
+    assert sum(sizes) == blocks + (768 + 1) * 10
+    lr = wrapper.optimizer.defaults['lr']
+    assert [group['lr'] / lr for group in groups] == pytest.approx([10, 10])
+
+
+@pytest.mark.parametrize('path', sorted(FINE_TUNING.glob('tadaformer*')))
+def test_fine_tuning_configs_survive_a_dump(path, tmp_path):
+    cfg = Config.fromfile(path)
+    cfg.dump(tmp_path / 'config.py')
+    assert Config.fromfile(tmp_path / 'config.py').to_dict() == cfg.to_dict()
