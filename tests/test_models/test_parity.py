@@ -6,10 +6,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmaction.models import Recognizer3D
-from parity import build_recognizer, load_fixture, make_input, make_state_dict
+from mmengine import Config
+from parity import (
+    CONFIGS,
+    build_recognizer,
+    load_fixture,
+    make_input,
+    make_state_dict,
+)
 
 from mmtemporal.checkpoints import convert_state_dict
 from mmtemporal.checkpoints.formats import recognise
+from mmtemporal.models import TAdaFormer
 
 CASES = [
     ('tanet_r50_8f', 'tanet_r50'),
@@ -17,6 +25,8 @@ CASES = [
     ('tdn_r50_8f', 'tdn_r50'),
     ('tada2d_r50_8f', 'tada2d_r50'),
     ('tadaconvnextv2_t_16f', 'tadaconvnextv2_tiny'),
+    ('tadaformer_b16_8f', 'tadaformer_base'),
+    ('tadaformer_b16_ssv2_8f', 'tadaformer_base_sthv2'),
 ]
 
 
@@ -24,6 +34,15 @@ def build(config, fixture):
     """Build the recognizer of a base config with the fixture's weights."""
     head = dict(num_classes=174, dropout_ratio=0)
     backbone = dict(drop_path_rate=0) if 'convnext' in config else {}
+    if 'tadaformer' in config:
+        smaller = fixture['config']  # than the released network
+        base = Config.fromfile(CONFIGS / f'_base_/models/{config}.py').model.backbone
+        arch = TAdaFormer.arch_settings[base.arch]
+        backbone = dict(
+            arch=dict(arch, num_layers=smaller['depth'], _delete_=True),
+            img_size=smaller['img_size'],
+            num_segments=smaller['num_frames'],
+        )
     model = build_recognizer(config, cls_head=head, backbone=backbone)
     # In float64 before the conversion, which subtracts TDN's biases.
     weights = {name: x.double() for name, x in make_state_dict(fixture).items()}
@@ -84,6 +103,13 @@ def test_one_training_step(name, config):
         if name.endswith('running_mean')
     }
     assert means == pytest.approx(train['running_mean_norms'], rel=1e-8)
+    if 'running_var_norms' in train:
+        variances = {
+            ours[name]: buffer.norm().item()
+            for name, buffer in model.named_buffers()
+            if name.endswith('running_var')
+        }
+        assert variances == pytest.approx(train['running_var_norms'], rel=1e-8)
 
 
 def folded_bias(weights, running_mean):

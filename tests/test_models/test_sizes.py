@@ -59,6 +59,18 @@ PARAMETERS = [
     ('tadaconvnextv2_tiny', 400, {}, 45_971_488),
     ('tadaconvnextv2_small', 400, {}, 82_249_120),
     ('tadaconvnextv2_base', 400, {}, 145_687_632),
+    ('tadaformer_base', 400, {}, 104_195_728),
+    ('tadaformer_base', 174, {}, 104_021_934),
+    ('tadaformer_base', 710, {}, 104_434_118),
+    ('tadaformer_base_sthv2', 400, {}, 135_260_560),
+    ('tadaformer_base_sthv2', 174, {}, 135_086_766),
+    ('tadaformer_large', 400, {}, 364_827_024),
+    ('tadaformer_large', 174, {}, 364_595_374),
+    ('tadaformer_large', 710, {}, 365_144_774),
+    ('tadaformer_large_sthv2', 400, {}, 475_191_696),
+    ('tadaformer_large_sthv2', 174, {}, 474_960_046),
+    # Nothing in it depends on the number of frames.
+    ('tadaformer_base', 400, t(64), 104_195_728),
 ]
 
 
@@ -108,6 +120,15 @@ MULTIPLY_ADDS = [
     ('tadaconvnextv2_base', t(32), 256, 322.6, 0.05),
     ('tadaconvnext_tiny', t(16), 256, 47, 0.5),
     ('tadaconvnext_tiny', t(32), 256, 94, 0.5),
+    # To the unit, counted on the authors' implementation.
+    ('tadaformer_base', t(16), 224, 153.595_785_216, 0),
+    ('tadaformer_base_sthv2', t(16), 224, 187.033_176_576, 0),
+    ('tadaformer_large', t(16), 224, 702.606_229_504, 0),
+    ('tadaformer_large_sthv2', t(16), 224, 857.728_923_648, 0),
+    ('tadaformer_base_sthv2', t(32), 224, 374.07, 0.005),
+    ('tadaformer_large', t(32), 224, 1405.2, 0.05),
+    ('tadaformer_large', t(64), 224, 2810.4, 0.05),
+    ('tadaformer_large_sthv2', t(32), 224, 1715.5, 0.05),
 ]
 QUICK = [(t(8), 224), (t(16), 224)]
 
@@ -120,7 +141,8 @@ QUICK = [(t(8), 224), (t(16), 224)]
     ],
 )
 def test_multiply_adds(config, changes, size, expected, exactness):
-    model = build(config, 174 if 'tdn' in config else 400, changes)
+    num_classes = 174 if 'tdn' in config or 'sthv2' in config else 400
+    model = build(config, num_classes, changes)
     frames = model.backbone.num_segments
     if config.startswith('tada'):
         shape = (1, 1, 3, frames, size, size)
