@@ -4,20 +4,14 @@ import pytest
 import torch
 from mmengine import Config
 from mmengine.runner import Runner
-from parity import CONFIGS, build_recognizer
+from parity import CONFIGS
+from small_tada_formers import ARCH, WIDTH, build
 
 from mmtemporal.datasets import make_motion_clips
 
 EXAMPLE = 'tadaformer_clip-pretrained-base_1xb8-u16-20e_{}-rgb.py'
-SIZE, T = 32, 4
-ARCH = dict(
-    embed_dims=64,
-    num_layers=2,
-    num_heads=1,
-    feedforward_channels=64,
-    patch_size=16,
-)
-SMALL = dict(arch=ARCH, img_size=SIZE, num_segments=T, routing=dict(head_dim=16))
+SIZE, T = 16, 4
+SMALL = dict(arch=ARCH, img_size=SIZE, num_segments=T, routing=dict(head_dim=4))
 
 
 @pytest.fixture(scope='module')
@@ -29,14 +23,11 @@ def data_root(tmp_path_factory):
 @pytest.fixture(scope='module')
 def clip(tmp_path_factory):
     """Write a CLIP as OpenAI names its tensors, in half precision."""
-    backbone = dict(SMALL, arch=dict(ARCH, _delete_=True))
-    model = build_recognizer(
-        'tadaformer_base', backbone=backbone, cls_head=dict(in_channels=64)
-    )
-    model.backbone.init_weights()
+    model = build()
+    model.init_weights()
     tensors = {
         'visual.' + name.replace('layers.', 'transformer.resblocks.'): tensor.half()
-        for name, tensor in model.backbone.state_dict().items()
+        for name, tensor in model.state_dict().items()
         if '.tada.' not in name
     }
     tensors['visual.conv1.weight'] = tensors['visual.conv1.weight'][:, :, 1].clone()
@@ -58,7 +49,7 @@ def shrink(step):
 def test_example(name, data_root, clip, tmp_path):
     cfg = Config.fromfile(CONFIGS / 'examples/finetune' / EXAMPLE.format(name))
     cfg.model.backbone.update(SMALL, pretrained=str(clip))
-    cfg.model.cls_head.update(in_channels=64, num_classes=8)
+    cfg.model.cls_head.update(in_channels=WIDTH, num_classes=8)
     cfg.train_cfg.max_epochs = 1
     cfg.work_dir = str(tmp_path / 'work')
     for split in ('train', 'val', 'test'):

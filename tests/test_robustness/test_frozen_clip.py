@@ -7,16 +7,14 @@ from forked import start
 from mmaction.structures import ActionDataSample
 from mmengine.model import MMDistributedDataParallel
 from parity import build_recognizer
+from small_tada_formers import ARCH, FORMS, WIDTH
 
-ARCH = dict(
-    _delete_=True,
-    embed_dims=64,
-    num_layers=2,
-    num_heads=1,
-    feedforward_channels=64,
-    patch_size=16,
+SMALL = dict(
+    arch=dict(ARCH, _delete_=True),
+    img_size=16,
+    num_segments=4,
+    routing=dict(head_dim=4),
 )
-SMALL = dict(arch=ARCH, img_size=32, num_segments=4, routing=dict(head_dim=16))
 STEPS = 3  # the second one fails if the first has left a parameter without a gradient
 
 
@@ -25,7 +23,7 @@ def run(rank, folder, form):
     dist.init_process_group(
         'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
     )
-    head = dict(num_classes=3, in_channels=64)
+    head = dict(num_classes=3, in_channels=WIDTH)
     backbone = dict(SMALL, form=form, freeze_clip=True)
     model = build_recognizer('tadaformer_base', backbone=backbone, cls_head=head)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
@@ -34,7 +32,7 @@ def run(rank, folder, form):
     parallel = MMDistributedDataParallel(model.train(), broadcast_buffers=False)
     torch.manual_seed(rank)
     for _ in range(STEPS):
-        clips = torch.randn(2, 1, 3, 4, 32, 32)
+        clips = torch.randn(2, 1, 3, 4, 16, 16)
         samples = [ActionDataSample().set_gt_label(label) for label in range(2)]
         loss, _ = model.parse_losses(parallel(clips, samples, mode='loss'))
         optimizer.zero_grad()
@@ -47,7 +45,7 @@ def run(rank, folder, form):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('form', ['K', 'S'])
+@pytest.mark.parametrize('form', FORMS)
 def test_two_processes_train_the_temporal_blocks_alone(form, tmp_path):
     children = [start(run, rank, tmp_path, form) for rank in range(2)]
     for child in children:
