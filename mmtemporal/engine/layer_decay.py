@@ -2,7 +2,7 @@
 
 import re
 from numbers import Real
-from typing import Any
+from typing import Optional
 
 _KEYS = ('rate', 'layers', 'before')
 
@@ -45,7 +45,7 @@ class LayerDecay:
                 f'got paramwise_cfg.layer_decay.rate={rate!r}, expected a number '
                 'above 0, 1 or smaller'
             )
-        self.rate: Any = rate
+        self.rate = float(rate)  # type: ignore[arg-type]
         self.layers = _compile(cfg, 'layers', groups=1)
         self.before = _compile(cfg, 'before')
 
@@ -77,17 +77,18 @@ class LayerDecay:
         }
         return {name: self.rate**exponent for name, exponent in exponents.items()}
 
-    def _number(self, name: str) -> Any:
+    def _number(self, name: str) -> Optional[int]:
         """Return the number of the layer that a parameter is in, None if in none."""
         match = self.layers.search(name)
         if match is None:
             return None
-        if not match[1].isdecimal():
+        try:
+            return int(match[1])
+        except (TypeError, ValueError) as error:
             raise ValueError(
                 f'paramwise_cfg.layer_decay.layers={self.layers.pattern!r} takes '
                 f'{match[1]!r} out of {name}, expected the number of a layer'
-            )
-        return int(match[1])
+            ) from error
 
 
 def _compile(cfg: dict, key: str, groups: int = 0) -> re.Pattern:

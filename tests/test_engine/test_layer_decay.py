@@ -62,6 +62,7 @@ def test_frozen_layers_count():
         (dict(CFG, layers=r'blocks\.(\d+)'), r'layers=.*blocks.* matches no parameter'),
         (dict(CFG, before='embed'), "before='embed' matches no parameter"),
         (dict(CFG, layers=r'(l\w+)\.'), "takes 'layers' out of layers.0.weight"),
+        (dict(CFG, layers=r'layers\.(x)?'), 'takes None out of layers.0.weight'),
     ],
 )
 def test_what_does_not_fit_is_named(cfg, message):
