@@ -10,11 +10,13 @@ goes on after its last whole epoch, and --minutes says after how long no more be
 import argparse
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -25,8 +27,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from mmtemporal.quickstart.results import Run
 from mmtemporal.quickstart.runs import prepare
-
-NEEDED = ('data/utd_mhad/train.txt', 'data/weights/mobilenet_v2.pth')
 
 
 def parse_args() -> argparse.Namespace:
@@ -60,6 +60,17 @@ def find_missing(args: argparse.Namespace) -> list[tuple[Cell, int]]:
                     'lines of this cell, or give another --out and --work-dir.'
                 )
     return missing
+
+
+def check_files(cells: Iterable[Cell]) -> None:
+    """Stop if a list or ImageNet weights that the cells' configs name are missing."""
+    for cell in cells:
+        for name in re.findall(r'data/[\w/]+\.(?:txt|pth)', cell.settings(0).dump()):
+            if not Path(name).exists():
+                raise SystemExit(
+                    f'error: {cell.name} needs {name}, which is not in {Path.cwd()}; '
+                    'docs/utd_mhad.md says how to make it'
+                )
 
 
 class Pieces:
@@ -172,12 +183,7 @@ def main() -> None:
     if args.list:
         print('\n'.join(f'{name}: {cell.recipe.name}' for name, cell in CELLS.items()))
         return
-    for name in NEEDED:
-        if not Path(name).exists():
-            raise SystemExit(
-                f'error: no {name} in {Path.cwd()}; docs/utd_mhad.md says how to make '
-                'it'
-            )
+    check_files(map(CELLS.get, args.cells))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     missing = find_missing(args)
     try:

@@ -36,8 +36,8 @@ fi
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with data, where the stock scripts are those above."""
-    for name in real_videos.NEEDED:
-        path = tmp_path / name
+    for name in ('train.txt', 'test.txt'):
+        path = tmp_path / 'data/utd_mhad' / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     # Three videos, of which the first two are right.
@@ -149,8 +149,10 @@ def test_lines_of_other_settings_are_refused(folder, monkeypatch):
 
 
 def test_data_is_asked_for(folder, monkeypatch):
-    (folder / real_videos.NEEDED[0]).unlink()
-    with pytest.raises(SystemExit, match=r'error: no data/utd_mhad/train\.txt in '):
+    with pytest.raises(SystemExit, match='tsn-mobilenetv2 needs data/weights/mobilen'):
+        run(monkeypatch, names=['tsn-r18', 'tsn-mobilenetv2'])
+    (folder / 'data/utd_mhad/train.txt').unlink()
+    with pytest.raises(SystemExit, match='tsn-r18 needs data/utd_mhad/train.txt, whi'):
         run(monkeypatch)
 
 
