@@ -34,8 +34,9 @@ class ImageCLIP(ImageNetwork):
     @property
     def sizes(self) -> Mapping[str, int]:
         """The arguments of ``backbone.arch``, also those behind a name."""
-        arch = self.backbone.arch
-        return self.backbone.arch_settings[arch] if isinstance(arch, str) else arch
+        arch: Any = self.backbone.arch
+        named: Any = self.backbone.arch_settings
+        return named[arch] if isinstance(arch, str) else arch
 
     def is_part(self, tensors: Mapping[str, Tensor]) -> bool:
         # All of another network are no part of this one.

@@ -82,7 +82,8 @@ class TAdaFormer(TemporalBackbone, BaseModule):
         routing: Arguments of :class:`~mmtemporal.models.layers.AttentionRouting`. A
             quarter of ``embed_dims`` must be a multiple of its ``head_dim``, 64.
         pretrained: A checkpoint of CLIP, a file or a URL: of OpenAI (TorchScript, of
-            which only tensors are read), open_clip, timm, mmpretrain or transformers.
+            which only tensors are read), open_clip, timm, mmpretrain or transformers;
+            or a checkpoint of a recognizer with this backbone.
         in_channels: Number of channels of a frame.
         init_cfg: Initialisation by mmengine's rules;
             ``dict(type='Pretrained', checkpoint=...)`` loads a checkpoint of this
