@@ -215,6 +215,15 @@ def load(cfg, split, videos):
     return [dataset[i] for i in range(NUM_VIDEOS)]
 
 
+def shrink_transformer(backbone):
+    """Keep two layers, and two patches of a side, whose pixels are returned."""
+    settings = MODELS.get('mmtemporal.TAdaFormer').arch_settings
+    if isinstance(backbone.arch, str):
+        backbone.arch = dict(settings[backbone.arch], num_layers=2)
+    backbone.img_size = 2 * backbone.arch['patch_size']
+    return backbone.img_size
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('path', RECIPES + EXAMPLES, ids=relative)
 def test_one_training_iteration_and_one_test_sample(path, videos, monkeypatch):
@@ -223,6 +232,8 @@ def test_one_training_iteration_and_one_test_sample(path, videos, monkeypatch):
     if 'inceptionv3' in path.stem:  # which needs 75 pixels
         for side in SMALL:
             monkeypatch.setitem(SMALL, side, SMALL[side] + 40)
+    if is_type(cfg.model.backbone, 'TAdaFormer'):
+        monkeypatch.setitem(SMALL, 224, shrink_transformer(cfg.model.backbone))
     init_default_scope('mmaction')
     model = build(cfg)
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)

@@ -28,6 +28,7 @@ from mmtemporal.checkpoints.segments import resize_segments
 SOURCES = (
     *('auto', 'authors', 'zoo', 'mmaction2'),
     *('torchvision', 'timm', 'facebook', 'mmpretrain'),
+    *('openai', 'open_clip', 'transformers'),
 )
 SEED = 0
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from math import isqrt
 
 from torch import Tensor
 
@@ -21,6 +22,11 @@ _ARCHS = {
 }
 
 
+# Layers, width, hidden channels of the MLPs, and patch of a TAdaFormer, by arch.
+_TRANSFORMER = ('num_layers', 'embed_dims', 'feedforward_channels', 'patch_size')
+_TRANSFORMERS = {'base': (12, 768, 3072, 16), 'large': (24, 1024, 4096, 14)}
+
+
 def advise(
     own: Mapping[str, Tensor], tensors: Mapping[str, Tensor], parent: str = ''
 ) -> str:
@@ -31,7 +37,13 @@ def advise(
         tensors: Those of the checkpoint.
         parent: What comes before the keys.
     """
-    ours, theirs = describe(own), describe(tensors)
+    return list_changes(describe(own), describe(tensors), parent)
+
+
+def list_changes(
+    ours: Mapping[str, object], theirs: Mapping[str, object], parent: str = ''
+) -> str:
+    """Return which keys have other values there, with both."""
     return ', '.join(
         f'{parent}{key}={value!r} (now {ours[key]!r})'
         for key, value in theirs.items()
@@ -63,6 +75,35 @@ def describe(tensors: Mapping[str, Tensor]) -> dict[str, object]:
         ('backbone.arch', _ARCHS, convnext),
     ):
         found.update((key, name) for name in sizes if sizes[name] == size)  # type: ignore[index]
+    if {'class_embedding', 'positional_embedding', 'conv1.weight'} <= tensors.keys():
+        found.update(_describe_transformer(tensors))
+    return found
+
+
+def name_arch(sizes: Mapping[str, int]) -> object:
+    """Return the name of a TAdaFormer's size if it has one, else what tensors tell."""
+    known = {key: sizes[key] for key in _TRANSFORMER}
+    values = tuple(known.values())
+    return next((k for k, v in _TRANSFORMERS.items() if v == values), known)
+
+
+def _describe_transformer(tensors: Mapping[str, Tensor]) -> dict[str, object]:
+    """Return what the tensors of a TAdaFormer tell, or of a CLIP by its names."""
+    layers = {name.split('.')[1] for name in tensors if name.startswith('layers.')}
+    patch = tensors['conv1.weight'].size(-1)
+    rows, width = tensors['positional_embedding'].shape
+    hidden = tensors.get('layers.0.mlp.c_fc.bias', ())
+    found: dict[str, object] = {
+        'backbone.arch': name_arch(
+            dict(zip(_TRANSFORMER, (len(layers), width, len(hidden), patch)))
+        )
+    }
+    if any('.tada.' in name for name in tensors):
+        two = any('.tada2.' in name for name in tensors)
+        found['backbone.form'] = 'S' if two else 'K'
+    side = isqrt(rows - 1)
+    if side**2 == rows - 1:  # else only the number of patches is known
+        found['backbone.img_size'] = side * patch
     return found
 
 

@@ -1,16 +1,11 @@
 """Names of the tensors of CLIP's image tower: those of OpenAI are ours."""
 
-import logging
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from collections.abc import Mapping
+from typing import Optional
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor
-
-from .image_network import ImageNetwork
-from .report import Report
 
 # The kernel of the stem, by who writes such names. What comes before it comes before
 # all names of the tower.
@@ -59,89 +54,18 @@ _RENAMINGS = {
         (r'\.self_attn\.', '.attn.'),
     ),
 }
+# The norm before the layers, which image transformers other than CLIPs lack.
+NORMS = {
+    'OpenAI': 'ln_pre.weight',
+    'timm': 'norm_pre.weight',
+    'mmpretrain': 'pre_norm.weight',
+    'transformers': 'pre_layrnorm.weight',
+}
 # Of the tower, but of no use here: the projection to the space of texts, and indices.
-_UNUSED = ('proj', 'head.', 'embeddings.position_ids')
+UNUSED = ('proj', 'head.', 'embeddings.position_ids')
 
 
-class ImageCLIP(ImageNetwork):
-    """The image tower of a CLIP, where that is a transformer."""
-
-    name = 'CLIP'
-    stage = r'layers\.(\d+)\.'
-    first_stage = 0
-    stems = ('conv1.weight',)
-    classifier = ('ln_post.', 'cls_head.', 'data_preprocessor.')
-    size = 'arch'
-
-    def find(self, tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]:
-        found = _find_tower(tensors)
-        if found is None:
-            return None
-        layout, prefix = found
-        renamed = {
-            _rename(layout, name.removeprefix(prefix)): tensor
-            for name, tensor in tensors.items()
-            if name.startswith(prefix)
-        }
-        if layout == 'transformers':
-            renamed = _join_projections(renamed)
-        for name in ('class_embedding', 'positional_embedding'):
-            if name in renamed:  # timm and mmpretrain: (1, l, c)
-                renamed[name] = renamed[name].squeeze(0)
-        if renamed['class_embedding'].dim() > 1:
-            renamed['class_embedding'] = renamed['class_embedding'].squeeze(0)
-        return renamed
-
-    def unexpected(self, names: Iterable[str]) -> list[str]:
-        return super().unexpected([n for n in names if not n.startswith(_UNUSED)])
-
-    def settings(self) -> str:
-        backbone = self.backbone
-        more = f'form={backbone.form!r}, img_size={backbone.img_size}'
-        return f'{super().settings()}, {more}'
-
-    def place(
-        self, tensors: Mapping[str, Tensor], source: str, *args: Any, **kwargs: Any
-    ) -> tuple[dict[str, Tensor], Report]:
-        found = _find_tower(tensors)
-        if found is None:
-            _check_has_tower(tensors, source)
-        placed, report = super().place(tensors, source, *args, **kwargs)
-        if found is not None:
-            report.skipped += (n for n in tensors if not n.startswith(found[1]))
-            self._warn_of_activation(tensors, source)
-        return placed, report
-
-    def _place_own(
-        self, tensors: dict[str, Tensor], pretrained: bool
-    ) -> tuple[dict[str, Tensor], Report]:
-        key = 'positional_embedding'
-        if self.backbone.interpolate_mode and key in tensors:
-            if tensors[key].shape != self.own[key].shape:
-                fitted = self.backbone.fit_positions(tensors[key])
-                tensors = {**tensors, key: fitted}
-        return super()._place_own(tensors, pretrained)
-
-    def _warn_of_activation(self, tensors: Mapping[str, Tensor], source: str) -> None:
-        """Say which activation is used where the file does not tell the right one."""
-        activation = self.backbone.activation
-        known = (
-            "the file does not say with which it was trained. OpenAI's weights, those "
-            "of DFN and most of MetaCLIP need 'quick_gelu'; those of LAION, DataComp "
-            "and CommonPool 'gelu'"
-        )
-        if 'input_resolution' in tensors:  # as in OpenAI's own files
-            if activation == 'quick_gelu':
-                return
-            known = "OpenAI's weights were trained with 'quick_gelu'"
-        print_log(
-            f'{source}: backbone.activation={activation!r}; {known}',
-            logger='current',
-            level=logging.WARNING,
-        )
-
-
-def _find_tower(tensors: Mapping[str, Tensor]) -> Optional[tuple[str, str]]:
+def find_tower(tensors: Mapping[str, Tensor]) -> Optional[tuple[str, str]]:
     """Return who writes the names of a tower, and what comes before them."""
     for layout, stem in _STEMS.items():
         for name in tensors:
@@ -152,6 +76,35 @@ def _find_tower(tensors: Mapping[str, Tensor]) -> Optional[tuple[str, str]]:
             if any(f'{prefix}{token}' in tensors for token in tokens):
                 return layout, prefix
     return None
+
+
+def rename_tower(tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]:
+    """Return the tensors of a tower by our names and in OpenAI's shapes.
+
+    Args:
+        tensors: Those of a file.
+
+    Returns:
+        The tensors, or None if there is no such tower.
+    """
+    found = find_tower(tensors)
+    if found is None:
+        return None
+    layout, prefix = found
+    renamed = {
+        _rename(layout, name.removeprefix(prefix)): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+    if layout == 'transformers':
+        return _join_projections(renamed)
+    if layout != 'OpenAI':
+        # (1, 1, c) -> (c) and (1, l, c) -> (l, c)
+        renamed['class_embedding'] = renamed['class_embedding'].flatten()
+        if 'positional_embedding' in renamed:
+            positions = renamed['positional_embedding']
+            renamed['positional_embedding'] = positions.flatten(0, -2)
+    return renamed
 
 
 def _rename(layout: str, name: str) -> str:
@@ -173,17 +126,3 @@ def _join_projections(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             parts = [tensors[f'{match[1]}{x}_proj.{match[3]}'] for x in 'qkv']
             joined[f'{match[1]}in_proj_{match[3]}'] = torch.cat(parts)
     return joined
-
-
-def _check_has_tower(tensors: Mapping[str, Tensor], source: str) -> None:
-    """Raise a ValueError if a file is of a CLIP without such a tower."""
-    if any('visual.layer1.' in name for name in tensors):
-        raise ValueError(
-            f'{source} is of a CLIP whose image tower is a ResNet, expected one with a '
-            'transformer, such as ViT-B/16 or ViT-L/14; change backbone.pretrained'
-        )
-    if any(name.endswith('token_embedding.weight') for name in tensors):
-        raise ValueError(
-            f'{source} has the text tower of a CLIP, but no image tower that is a '
-            'transformer; change backbone.pretrained'
-        )

@@ -3,12 +3,16 @@
 import os
 import re
 from pathlib import Path
+from typing import Optional
 
 import torch
+from torch import Tensor
+
+from .torchscript import is_torchscript, read_torchscript
 
 
 def read_checkpoint(path: Path, allow_pickle: bool = False) -> object:
-    """Read what ``torch.save`` wrote, on the CPU.
+    """Read what ``torch.save`` wrote, or a file of tensors alone, on the CPU.
 
     Only tensors and plain containers are read, and what
     :func:`mmtemporal.compat.allow_training_checkpoints` allows.
@@ -22,6 +26,9 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> object:
         ValueError: The file cannot be read so.
     """
     _check_file(path)
+    tensors = read_tensors(path)
+    if tensors is not None:
+        return tensors
     # Damaged and malicious files make torch raise errors of any type.
     try:
         return torch.load(path, map_location='cpu', weights_only=True)
@@ -34,16 +41,47 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> object:
         raise ValueError(f'cannot read {path}: {error!r}') from error
 
 
+def read_tensors(path: Path) -> Optional[dict[str, Tensor]]:
+    """Read a file from which torch cannot read tensors alone.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The tensors of a TorchScript archive or of a ``.safetensors`` file, on the CPU;
+        None if it is another file, or none.
+
+    Raises:
+        ValueError: It is damaged, refers to more than tensors, or needs a package that
+            is not installed.
+    """
+    if not path.is_file():
+        return None
+    if path.suffix == '.safetensors':
+        return _read_safetensors(path)
+    return read_torchscript(path) if is_torchscript(path) else None
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise ValueError(
+            f'{path} is read by the package safetensors, which is not installed: '
+            'pip install safetensors'
+        ) from error
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f'{path} is a damaged safetensors file: {error}') from error
+
+
 def _check_file(path: Path) -> None:
     if not path.is_file():
         raise ValueError(f'{path} is no file')
     if path.stat().st_size == 0:
         raise ValueError(f'{path} is empty')
-    if path.suffix == '.safetensors':
-        raise ValueError(
-            f'{path} is no file of torch; write one by '
-            "torch.save(safetensors.torch.load_file('x.safetensors'), 'x.pth')"
-        )
 
 
 def _explain(path: Path, error: Exception) -> str:

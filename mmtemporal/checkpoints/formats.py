@@ -154,6 +154,27 @@ PRETRAINED = (
         ('mmpretrain',),
         _has(r'backbone\.stages\.\d\.\d+\.depthwise_conv\.'),
     ),
+    Format(
+        'an image transformer of timm',
+        ('timm', 'open_clip'),
+        _has(r'(visual\.trunk\.)?blocks\.\d+\.attn\.qkv\.weight$'),
+    ),
+    Format(
+        'an image transformer or CLIP of mmpretrain',
+        ('mmpretrain',),
+        _has(r'((backbone|visual)\.)?layers\.\d+\.ffn\.layers\.0\.0\.weight$'),
+    ),
+    # Behind those two, whose text towers may have such names.
+    Format(
+        'a CLIP of OpenAI or open_clip',
+        ('openai', 'open_clip'),
+        _has(r'(visual\.)?transformer\.resblocks\.\d+\.attn\.in_proj_weight$'),
+    ),
+    Format(
+        'a CLIP of transformers',
+        ('transformers',),
+        _has(r'((vision|text)_model\.)?encoder\.layers\.\d+\.layer_norm1\.weight$'),
+    ),
 )
 
 

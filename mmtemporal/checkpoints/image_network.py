@@ -139,7 +139,8 @@ class ImageNetwork:
             placed, report = self._place_own(theirs, pretrained)
         is_other = (whole or nested) and not self.own.keys() & placed.keys()
         if is_other or report.faults():
-            self._refuse(theirs, report, source, is_other, image_only)
+            needs_image = image_only and image is None
+            self._refuse(theirs, report, source, is_other, needs_image)
         report.skipped += others
         return placed, report
 
@@ -201,7 +202,7 @@ class ImageNetwork:
         report: Report,
         source: str,
         is_other: bool,
-        image_only: bool,
+        needs_image: bool,
     ) -> None:
         """Raise a ValueError that says which keys of the config to change."""
         if is_other:
@@ -210,7 +211,7 @@ class ImageNetwork:
                 f'{summarise([*theirs])}; set backbone.type to that of the checkpoint'
             )
         advice = self.advice(theirs) or f'{self.keys()} to those of the checkpoint'
-        if image_only:
+        if needs_image:
             advice += (
                 f'. backbone.pretrained takes a {self.name}; a checkpoint of this '
                 "backbone itself is loaded by backbone.init_cfg=dict(type='Pretrained',"

@@ -27,7 +27,7 @@ def load_pretrained(backbone: nn.Module) -> Report:
         )
     try:
         checkpoint = CheckpointLoader.load_checkpoint(path, 'cpu')
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
         raise ValueError(f'cannot read backbone.pretrained={path}: {error}') from error
     return load_tensors(backbone, find_tensors(checkpoint), path)
 

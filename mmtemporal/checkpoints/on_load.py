@@ -1,15 +1,19 @@
-"""Let mmengine load the authors' checkpoints as they are."""
+"""Let mmengine load third-party checkpoints as they are."""
 
+import os
 from functools import wraps
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, Union
+from typing import Any, Callable, Optional, Union
+from urllib.parse import urlparse
 
+import torch
 from mmengine.logging import print_log
 
 from mmtemporal.compat.on_import import change_module
 
 from .convert import convert, find_tensors, recognise
+from .files import read_tensors
 
 _LOADERS = 'mmengine.runner.checkpoint'
 
@@ -18,20 +22,52 @@ def accept_third_party_files() -> None:
     """Convert the authors' checkpoints, and no others, whenever mmengine reads one.
 
     So ``load_from``, ``init_cfg``, ``pretrained``, ``test.py`` and inference take
-    files and URLs of the authors' releases. Two loaders of mmengine are replaced by
-    ones that call them, by the means that mmengine has for it. This waits for the
-    import of its runner, which is slow and needs OpenCV. A second call changes
-    nothing.
+    files and URLs of the authors' releases, and of tensors alone: TorchScript archives,
+    no code of which is run, and ``.safetensors``. Two loaders of mmengine are replaced
+    by ones that call them, by the means that mmengine has for it, and its function for
+    downloads. This waits for the import of its runner, which is slow and needs OpenCV.
+    A second call changes nothing.
     """
     change_module(_LOADERS, _replace_loaders)
 
 
 def _replace_loaders(module: ModuleType) -> None:
+    # That of torch.hub would hand a TorchScript archive to torch.jit.load.
+    module.load_url = _reading_downloads(module.load_url)  # type: ignore[attr-defined]
     for prefixes, load in (
-        ('', module.load_from_local),
+        ('', _reading(module.load_from_local)),
         (('http://', 'https://'), module.load_from_http),
     ):
         module.CheckpointLoader.register_scheme(prefixes, _converting(load), force=True)
+
+
+def _reading(load: Callable) -> Callable:
+    @wraps(load)
+    def read_or_load(filename: str, *args: Any, **kwargs: Any) -> object:
+        tensors = read_tensors(Path(filename).expanduser())
+        return load(filename, *args, **kwargs) if tensors is None else tensors
+
+    return read_or_load
+
+
+def _reading_downloads(load_url: Callable) -> Callable:
+    @wraps(load_url)
+    def read_or_load_url(
+        url: str, model_dir: Optional[str] = None, progress: bool = True, **kwargs: Any
+    ) -> object:
+        # Where torch.hub stores it, and looks for it the next time.
+        folder = Path(model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints'))
+        file = folder / os.path.basename(urlparse(url).path)
+        if not file.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            print_log(f'Downloading {url} to {file}', logger='current')
+            torch.hub.download_url_to_file(url, str(file), progress=progress)
+        tensors = read_tensors(file)
+        if tensors is not None:
+            return tensors
+        return load_url(url, model_dir=model_dir, progress=progress, **kwargs)
+
+    return read_or_load_url
 
 
 def _converting(load: Callable) -> Callable:

@@ -11,6 +11,7 @@ _DONE = {
     'averaged': 'averaged over colours',
     'inflated': 'inflated',
     'resized': 'resized to another number of frames',
+    'interpolated': 'interpolated',
     'reshaped': 'reshaped',
     'folded': 'folded',
     'skipped': 'skipped',
@@ -37,6 +38,7 @@ class Report:
     averaged: list[str] = _names()
     inflated: list[str] = _names()  # have more dimensions
     resized: list[str] = _names()
+    interpolated: list[str] = _names()  # with both grids of patches
     new: list[str] = _names()  # need not be in the file
     missing: list[str] = _names()
     mismatched: list[str] = _names()  # with both shapes

@@ -5,6 +5,7 @@ from .check_annotations_hook import CheckAnnotationsHook
 from .check_config_hook import CheckConfigHook
 from .exact_resume_hook import ExactResumeHook
 from .grouped_constructor import GroupedOptimWrapperConstructor
+from .layer_decay import LayerDecay
 from .resume_schedule_hook import ResumeScheduleHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .statistics_hook import TemporalStatisticsHook
@@ -15,6 +16,7 @@ __all__ = [
     'CheckConfigHook',
     'ExactResumeHook',
     'GroupedOptimWrapperConstructor',
+    'LayerDecay',
     'ResumeScheduleHook',
     'SafeCheckpointHook',
     'TemporalStatisticsHook',

@@ -70,6 +70,8 @@ def check_samplers(recognizer: nn.Module, pipeline: Compose) -> None:
     """
     backbone = recognizer.backbone
     t, window = backbone.num_segments, getattr(backbone, 'frames_per_segment', 1)
+    if t is None:  # it takes clips of any length
+        return
     widened = [
         transform.window
         for transform in pipeline.transforms

@@ -1,6 +1,7 @@
 """Parameter groups of an optimizer, by ordered rules."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Optional
@@ -11,6 +12,8 @@ from mmengine.utils.dl_utils import is_norm
 from torch import nn
 
 from mmtemporal.registry import OPTIM_WRAPPER_CONSTRUCTORS
+
+from .layer_decay import LayerDecay
 
 _KINDS = ('weight', 'bias', 'norm')
 _KEYS = ('name', 'kind', 'lr_mult', 'decay_mult')
@@ -85,6 +88,8 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             - ``lr_mult``, ``decay_mult``: multipliers, 1 by default
 
             A rule without ``name`` takes any name, one without ``kind`` any kind.
+            With ``layer_decay`` beside ``groups``, learning rates are multiplied by
+            what :class:`LayerDecay` says, too.
 
     Raises:
         TypeError: A part of the configuration has the wrong type.
@@ -120,11 +125,12 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     def _validate_cfg(self) -> None:
         super()._validate_cfg()
-        unknown = sorted(set(self.paramwise_cfg) - {'groups'})
+        unknown = sorted(set(self.paramwise_cfg) - {'groups', 'layer_decay'})
         if unknown:
             raise ValueError(
-                f"paramwise_cfg has unknown keys {unknown}; known is ['groups']. Keys "
-                'of a base config go with paramwise_cfg=dict(_delete_=True, groups=...)'
+                f"paramwise_cfg has unknown keys {unknown}; known are ['groups', "
+                "'layer_decay']. Keys of a base config go with paramwise_cfg="
+                'dict(_delete_=True, groups=...)'
             )
         groups = self.paramwise_cfg.get('groups')
         if not isinstance(groups, (list, tuple)):
@@ -132,6 +138,18 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 f'paramwise_cfg.groups must be a list of rules, got {groups!r}'
             )
         self._rules = [_read_rule(i, cfg) for i, cfg in enumerate(groups)]
+        self._check_bases(groups)
+        self._layer_decay = None
+        if 'layer_decay' in self.paramwise_cfg:
+            self._layer_decay = LayerDecay(self.paramwise_cfg['layer_decay'])
+            if self.base_lr is None:
+                raise ValueError(
+                    'paramwise_cfg.layer_decay needs a learning rate to multiply; set '
+                    'optim_wrapper.optimizer.lr'
+                )
+
+    def _check_bases(self, groups: Sequence[dict]) -> None:
+        """Raise an error if a rule multiplies what the optimizer does not have."""
         for rule, cfg in zip(self._rules, groups):
             for key, option, base in (
                 ('lr_mult', 'lr', self.base_lr),
@@ -143,9 +161,15 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                         f'optim_wrapper.optimizer.{option}'
                     )
 
-    def _options(self, rule: Optional[_Rule]) -> dict:
-        """Return what a rule sets; what the optimizer config lacks stays unset."""
-        lr, decay = self.base_lr, self.base_wd
+    def _options(self, rule: Optional[_Rule], factor: float) -> dict:
+        """Return what a rule sets; what the optimizer config lacks stays unset.
+
+        Args:
+            rule: The rule, None if no one matches.
+            factor: Another multiplier of the learning rate.
+        """
+        lr = None if self.base_lr is None else self.base_lr * factor
+        decay = self.base_wd
         if rule is not None:
             lr = None if lr is None else lr * rule.lr_mult
             decay = None if decay is None else decay * rule.decay_mult
@@ -165,14 +189,19 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         """
         matched, decided = set(), set()
         groups: dict[tuple, dict] = {}
-        for full_name, param in module.named_parameters():
+        parameters = dict(module.named_parameters())
+        factors = dict.fromkeys(parameters, 1.0)
+        if self._layer_decay is not None:
+            factors = self._layer_decay.multipliers([*parameters])
+        for full_name, param in parameters.items():
             owner, _, name = full_name.rpartition('.')
             kind = _kind_of(module.get_submodule(owner), name)
             rules = [rule for rule in self._rules if rule.matches(full_name, kind)]
             matched.update(rules)
             decided.update(rules[:1])
             if param.requires_grad:
-                options = self._options(rules[0] if rules else None)
+                rule = rules[0] if rules else None
+                options = self._options(rule, factors[full_name])
                 group = groups.setdefault(tuple(options.items()), options)
                 group.setdefault('params', []).append(param)
         for rule in self._rules:

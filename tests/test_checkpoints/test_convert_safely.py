@@ -50,7 +50,7 @@ def test_unreadable_files(src, dst, tmp_path):
         refuse('src.pth is damaged or no checkpoint of torch', src, dst)
         refuse('cannot read .*src.pth', src, dst, '--allow-pickle')
     (tmp_path / 'x.safetensors').write_bytes(b'x')
-    refuse('is no file of torch; write one by', tmp_path / 'x.safetensors', dst)
+    refuse('x.safetensors is a damaged safetensors', tmp_path / 'x.safetensors', dst)
 
 
 def test_unknown_content(src, dst):
@@ -60,7 +60,7 @@ def test_unknown_content(src, dst):
 
     refuse_content(
         r"unknown checkpoint format: 2 tensors, the first named \['a.weight', "
-        r"'a.bias'\]; known are TANet of its authors, .* of mmpretrain$",
+        r"'a.bias'\]; known are TANet of its authors, .* of transformers$",
         {'a.weight': torch.ones(1), 'a.bias': torch.ones(1)},
     )
     refuse_content('got a list', [torch.ones(1)])

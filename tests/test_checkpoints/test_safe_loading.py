@@ -3,9 +3,7 @@
 import os
 import pickle
 import runpy
-import threading
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -228,18 +226,6 @@ def test_every_entrance_refuses(entrance, kind, mark, tmp_path):
             (ValueError, pickle.UnpicklingError, SystemExit), match=REFUSAL
         ):
             ENTRANCES[entrance](file)
-
-
-@pytest.fixture
-def url(tmp_path, monkeypatch):
-    """The address of ``tmp_path``, and a folder of its own for what is downloaded."""
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    monkeypatch.setattr(SimpleHTTPRequestHandler, 'log_message', lambda *args: None)
-    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{server.server_port}'
-        server.shutdown()
 
 
 @pytest.mark.parametrize('kind', ['zip', 'before 1.6'])

@@ -81,6 +81,11 @@ def test_parts_of_a_video_are_no_views(model, options):
         check_samplers(model, sampler(**options))
 
 
+def test_a_backbone_for_clips_of_any_length(model, monkeypatch):
+    monkeypatch.setattr(model.backbone, 'num_segments', None)
+    check_samplers(model, sampler(type='SampleFrames', clip_len=7, num_clips=3))
+
+
 def test_metrics_for_one_label(model):
     check_metrics(model, [AccMetric()])
     model.cls_head.multi_class = True

@@ -11,8 +11,8 @@ train_pipeline = [
     ),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
-    # Omitted, as it needs pytorchvideo and torchvision < 0.17 (README: another way):
-    # dict(type='PytorchVideoWrapper', op='RandAugment', magnitude=9, num_layers=4),
+    # Omitted, as in earlier versions; the authors' augmentation is
+    # dict(type='mmtemporal.RandAugment', fill=(115, 115, 115)),
     dict(
         type='TransformBroadcaster',
         mapping=dict(img='imgs'),

@@ -3,6 +3,7 @@ from mmaction.datasets.transforms import UniformSample
 from mmtemporal.registry import TRANSFORMS
 
 from .frames_to_windows import FramesToWindows
+from .rand_augment import RandAugment
 from .sample_dense_clips import SampleDenseClips
 from .sample_segments import SampleSegments
 from .sample_windows import SampleWindows
@@ -11,6 +12,7 @@ from .strict_decord_init import StrictDecordInit
 
 __all__ = [
     'FramesToWindows',
+    'RandAugment',
     'SampleDenseClips',
     'SampleSegments',
     'SampleWindows',

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from typing_extensions import Self
 
-from mmtemporal.checkpoints.clip_names import ImageCLIP
+from mmtemporal.checkpoints.image_clip import ImageCLIP
 from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
 from mmtemporal.checks import (
     are_integers,
@@ -82,7 +82,8 @@ class TAdaFormer(TemporalBackbone, BaseModule):
         routing: Arguments of :class:`~mmtemporal.models.layers.AttentionRouting`. A
             quarter of ``embed_dims`` must be a multiple of its ``head_dim``, 64.
         pretrained: A checkpoint of CLIP, a file or a URL: of OpenAI (TorchScript, of
-            which only tensors are read), open_clip, timm, mmpretrain or transformers.
+            which only tensors are read), open_clip, timm, mmpretrain or transformers;
+            or a checkpoint of a recognizer with this backbone.
         in_channels: Number of channels of a frame.
         init_cfg: Initialisation by mmengine's rules;
             ``dict(type='Pretrained', checkpoint=...)`` loads a checkpoint of this
@@ -416,28 +417,7 @@ class TAdaFormer(TemporalBackbone, BaseModule):
         if key == 'conv1.weight':
             # (c, 3, p, p) -> (c, 3, 3, p, p)
             return F.pad(tensor[:, :, None], (0, 0, 0, 0, 1, 1))
-        if key == 'positional_embedding':
-            return self.fit_positions(tensor)
         return tensor
-
-    def fit_positions(self, tensor: Tensor) -> Tensor:
-        """Return the position embedding of a square grid for that of this network.
-
-        Raises:
-            ValueError: They differ, and ``interpolate_mode`` is None.
-        """
-        side = round((tensor.size(0) - 1) ** 0.5)
-        if self.grid == (side, side) or side**2 + 1 != tensor.size(0):
-            return tensor
-        if self.interpolate_mode is None:
-            pixels = side * self.patch_size
-            raise ValueError(
-                f'the position embedding of the checkpoint is for {side} x {side} '
-                f'patches, frames of {pixels} x {pixels} pixels, that of the network '
-                f'for backbone.img_size={self.img_size}; set backbone.img_size='
-                f"{pixels}, or backbone.interpolate_mode='bicubic' to resize it"
-            )
-        return self.resize_positions(tensor.float(), (side, side), self.grid)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any
