@@ -33,4 +33,4 @@ class ChannelsLastHook(Hook):
             for module in runner.model.modules():
                 # The stems of networks for clips are 3-D, which torch refuses.
                 if isinstance(module, nn.Conv2d):
-                    module.to(memory_format=torch.channels_last)
+                    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
