@@ -7,31 +7,26 @@ https://arxiv.org/abs/2308.05787
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Optional, Union
+from typing import Optional, Union
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from typing_extensions import Self
 
 from mmtemporal.checkpoints.image_clip import ImageCLIP
-from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
 from mmtemporal.checks import (
-    are_integers,
     check_choice,
     check_integer,
-    check_options,
     check_probability,
     check_stages,
 )
-from mmtemporal.models.frame_counts import TemporalBackbone, check_clips, check_frames
-from mmtemporal.models.init_rules import init_in_order
 from mmtemporal.ops import checkpointed
 from mmtemporal.registry import MODELS
 
+from .image_based_backbone import ImageBasedBackbone
+from .position_embedding import resize_positions
 from .tada_former_layer import ACTIVATIONS, EPS, TAdaFormerLayer, to_feature_maps
+from .tada_former_sizes import ARCHS, read_arch, read_size
 
 # Frames that the first linear layer of a TAda block sees, and blocks in a layer.
 _FORMS = dict(K=(1, 1), S=(3, 2))
@@ -39,7 +34,7 @@ _INTERPOLATIONS = (None, 'bicubic', 'bilinear')
 
 
 @MODELS.register_module()
-class TAdaFormer(TemporalBackbone, BaseModule):
+class TAdaFormer(ImageBasedBackbone):
     """CLIP's image transformer on every frame, with TAda blocks that relate the frames.
 
     The stem halves the number of frames: its convolution sees three frames and has
@@ -104,22 +99,7 @@ class TAdaFormer(TemporalBackbone, BaseModule):
     """
 
     image_network = ImageCLIP
-    arch_settings = dict(
-        base=dict(
-            embed_dims=768,
-            num_layers=12,
-            num_heads=12,
-            feedforward_channels=3072,
-            patch_size=16,
-        ),
-        large=dict(
-            embed_dims=1024,
-            num_layers=24,
-            num_heads=16,
-            feedforward_channels=4096,
-            patch_size=14,
-        ),
-    )
+    arch_settings = ARCHS
 
     def __init__(
         self,
@@ -142,10 +122,10 @@ class TAdaFormer(TemporalBackbone, BaseModule):
         in_channels: int = 3,
         init_cfg: Union[dict, list, None] = None,
     ) -> None:
-        super().__init__(init_cfg)
-        if pretrained and init_cfg:
-            raise ValueError('set backbone.pretrained or backbone.init_cfg, not both')
-        settings = self._read_arch(arch)
+        super().__init__(
+            num_segments, in_channels, norm_eval, partial_bn, pretrained, init_cfg
+        )
+        settings = read_arch(arch)
         width, depth = settings['embed_dims'], settings['num_layers']
         if num_segments is not None:
             check_integer('backbone.num_segments', num_segments)
@@ -163,8 +143,6 @@ class TAdaFormer(TemporalBackbone, BaseModule):
         )
         self.arch = arch
         self.form = form
-        self.in_channels = in_channels
-        self.num_segments = num_segments  # type: ignore[assignment]
         self.patch_size = settings['patch_size']
         self.interpolate_mode = interpolate_mode
         self.activation = activation
@@ -172,11 +150,8 @@ class TAdaFormer(TemporalBackbone, BaseModule):
         self.frame_features = frame_features
         self.frozen_stages = frozen_stages
         self.freeze_clip = freeze_clip
-        self.norm_eval = norm_eval
-        self.partial_bn = partial_bn
         self.with_cp = with_cp
-        self.pretrained = pretrained
-        self.img_size = self._read_size(img_size)
+        self.img_size = read_size(img_size, self.patch_size)
         self.grid = tuple(size // self.patch_size for size in self.img_size)
 
         p = self.patch_size
@@ -207,44 +182,7 @@ class TAdaFormer(TemporalBackbone, BaseModule):
         if self.has_end:
             self.ln_post = nn.LayerNorm(width, eps=EPS)
         self._draw_tokens()
-        # Frozen from the start, so that neither the optimizer nor a
-        # distributed wrapper ever waits for these gradients.
-        self._freeze()
-
-    def _read_arch(self, arch: Union[str, dict]) -> dict:
-        keys = self.arch_settings['base'].keys()
-        if isinstance(arch, str):
-            settings = self.arch_settings.get(arch, {})
-        else:
-            settings = check_options('backbone.arch', arch)
-        if settings.keys() != keys or not are_integers([*settings.values()], len(keys)):
-            raise ValueError(
-                f'backbone.arch={arch!r} is none of {[*self.arch_settings]}, and no '
-                f'dict of {[*keys]} with an integer each'
-            )
-        heads = settings['num_heads']
-        check_integer(
-            'backbone.arch.embed_dims',
-            settings['embed_dims'],
-            multiple=4 * heads,
-            of=f'backbone.arch.num_heads={heads}, times 4',
-        )
-        return settings
-
-    def _read_size(self, img_size: Union[int, Sequence[int]]) -> tuple[int, int]:
-        size = (img_size, img_size) if isinstance(img_size, int) else img_size
-        if not are_integers(size, 2):
-            raise ValueError(
-                f'got backbone.img_size={img_size!r}, expected pixels, a number or two'
-            )
-        for side in size:  # type: ignore[union-attr]
-            check_integer(
-                'backbone.img_size',
-                side,
-                multiple=self.patch_size,
-                of='backbone.arch.patch_size',
-            )
-        return tuple(size)  # type: ignore[arg-type, return-value]
+        self.freeze()
 
     @property
     def feature_frames(self) -> Optional[int]:
@@ -255,7 +193,7 @@ class TAdaFormer(TemporalBackbone, BaseModule):
 
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
         is_clip = x.dim() == 5
-        self._check_input(x, is_clip)
+        self.check_input(x)
         if not is_clip:
             x = x.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
         x = self.conv1(x)
@@ -275,18 +213,8 @@ class TAdaFormer(TemporalBackbone, BaseModule):
                 outputs.append(self._output(x, i, grid, is_clip))
         return tuple(outputs) if len(self.out_indices) > 1 else outputs[0]
 
-    def _check_input(self, x: Tensor, is_clip: bool) -> None:
-        if is_clip:
-            t = x.size(2) if self.num_segments is None else self.num_segments
-            check_clips(x, self.in_channels, t)
-        elif self.num_segments is None:
-            raise ValueError(
-                f'got input of shape {tuple(x.shape)}, expected clips, (n, '
-                f'{self.in_channels}, t, h, w): with frames alone set '
-                'backbone.num_segments to their number in a clip'
-            )
-        else:
-            check_frames(x, self.in_channels, self.num_segments)
+    def check_input(self, x: Tensor) -> None:
+        super().check_input(x)
         size, p = tuple(x.shape[-2:]), self.patch_size
         if any(side < p or side % p for side in size):
             raise ValueError(
@@ -308,21 +236,8 @@ class TAdaFormer(TemporalBackbone, BaseModule):
     def resize_positions(
         self, embedding: Tensor, old: Sequence[int], new: Sequence[int]
     ) -> Tensor:
-        """Resize a position embedding to another grid; the class token's stays.
-
-        Args:
-            embedding: The embedding, (1 + h * w, c).
-            old: Its grid, (h, w).
-            new: The grid that it shall have.
-        """
-        token, patches = embedding[:1], embedding[1:].unflatten(0, tuple(old))
-        patches = F.interpolate(
-            patches.permute(2, 0, 1)[None],
-            tuple(new),
-            mode=self.interpolate_mode,  # type: ignore[arg-type]
-            align_corners=False,
-        )
-        return torch.cat((token, patches[0].flatten(1).t()))
+        """Resize a position embedding by ``interpolate_mode``, which must be given."""
+        return resize_positions(embedding, old, new, self.interpolate_mode)  # type: ignore[arg-type]
 
     def _output(self, x: Tensor, i: int, grid: Sequence[int], is_clip: bool) -> Tensor:
         """Give the tokens of a layer (n, t', l, c) the form of the input."""
@@ -351,14 +266,9 @@ class TAdaFormer(TemporalBackbone, BaseModule):
         variance = mean.var(-1, correction=0, keepdim=True)
         return (tokens - mean) * self.ln_post.weight * (variance + EPS).rsqrt()
 
-    # ------------------------------------------------------------- freezing
+    # --------------------------------------------------- freezing and weights
 
-    def train(self, mode: bool = True) -> Self:
-        super().train(mode)
-        self._freeze()
-        return self
-
-    def _freeze(self) -> None:
+    def freeze_stages(self) -> None:
         if self.freeze_clip or self.frozen_stages >= 0:
             for part in (self.conv1, self.ln_pre):
                 part.requires_grad_(False)
@@ -372,17 +282,8 @@ class TAdaFormer(TemporalBackbone, BaseModule):
                     part.requires_grad_(False)
             if self.has_end:
                 self.ln_post.requires_grad_(False)
-        if self.norm_eval or self.partial_bn:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
 
-    # -------------------------------------------------------------- weights
-
-    def init_weights(self) -> None:
-        if self._is_init:
-            super().init_weights()  # which only warns
-            return
+    def draw_weights(self) -> None:
         self._draw_tokens()
         self.conv1.reset_parameters()
         self.ln_pre.reset_parameters()
@@ -390,17 +291,13 @@ class TAdaFormer(TemporalBackbone, BaseModule):
             layer.init_weights()  # type: ignore[operator]
         if self.has_end:
             self.ln_post.reset_parameters()
-        # A checkpoint of this backbone has blocks of its own.
-        init_in_order(self, self._init_identity)
-        if self.pretrained:
-            load_pretrained(self)
 
     def _draw_tokens(self) -> None:
         std = self.class_embedding.size(0) ** -0.5
         nn.init.normal_(self.class_embedding, std=std)
         nn.init.normal_(self.positional_embedding, std=std)
 
-    def _init_identity(self) -> None:
+    def init_identity(self) -> None:
         for layer in self.layers:
             layer.init_identity()  # type: ignore[operator]
 
@@ -418,13 +315,3 @@ class TAdaFormer(TemporalBackbone, BaseModule):
             # (c, 3, p, p) -> (c, 3, 3, p, p)
             return F.pad(tensor[:, :, None], (0, 0, 0, 0, 1, 1))
         return tensor
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any
-    ) -> None:
-        """Take a checkpoint of CLIP, too, and refuse those of other networks.
-
-        mmengine loads checkpoints loosely and would only log the difference.
-        """
-        prepare_checkpoint(self, state_dict, prefix)
-        super()._load_from_state_dict(state_dict, prefix, *args)

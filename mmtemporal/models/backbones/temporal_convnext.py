@@ -2,18 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, Optional, Union
+from typing import Optional, Union
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
-from typing_extensions import Self
 
 from mmtemporal.checkpoints.convnext_names import ImageConvNeXt
-from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
 from mmtemporal.checks import (
     are_integers,
     check_integer,
@@ -22,14 +19,9 @@ from mmtemporal.checks import (
     check_probability,
     is_list,
 )
-from mmtemporal.models.frame_counts import (
-    TemporalBackbone,
-    check_clips,
-    check_frames,
-)
-from mmtemporal.models.init_rules import init_in_order
 
 from .checkpointed_stage import CheckpointedStage
+from .image_based_backbone import ImageBasedBackbone
 
 EPS = 1e-6  # of all layer norms, as in ConvNeXt
 _STAGES = 4
@@ -43,7 +35,7 @@ class ChannelNorm(nn.LayerNorm):
         return y.contiguous() if x.is_contiguous() else y
 
 
-class TemporalConvNeXt(TemporalBackbone, BaseModule):
+class TemporalConvNeXt(ImageBasedBackbone):
     """A ConvNeXt with a block of its own.
 
     Args, Shape, Raises: See :class:`~mmtemporal.models.TAdaConvNeXt`.
@@ -76,9 +68,9 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
         in_channels: int = 3,
         init_cfg: Union[dict, list, None] = None,
     ) -> None:
-        super().__init__(init_cfg)
-        if pretrained and init_cfg:
-            raise ValueError('set backbone.pretrained or backbone.init_cfg, not both')
+        super().__init__(
+            num_segments, in_channels, norm_eval, partial_bn, pretrained, init_cfg
+        )
         depths, channels, options = self._read_arch(arch)
         check_integer('backbone.num_segments', num_segments)
         self._check_stages(out_indices, frozen_stages)
@@ -86,16 +78,11 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
         check_number('backbone.layer_scale_init_value', layer_scale_init_value)
         routing = check_options('backbone.routing', routing)
         self.arch = arch
-        self.in_channels = in_channels
-        self.num_segments = num_segments
         self.num_frames = (num_segments + 1) // 2  # behind the stem
         self.num_stages = max(out_indices) + 1
         self.out_indices = out_indices
         self.frozen_stages = frozen_stages
-        self.norm_eval = norm_eval
-        self.partial_bn = partial_bn
         self.gap_before_final_norm = gap_before_final_norm
-        self.pretrained = pretrained
         routing = {'type': self.routing_type, **options, **routing}
         last = max(sum(depths) - 1, 1)
         rates = [drop_path_rate * i / last for i in range(sum(depths))]
@@ -114,9 +101,7 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
             self.stages.append(stage(*blocks))
         if self.num_stages == _STAGES:
             self.norm = ChannelNorm(channels[-1], eps=EPS)
-        # Frozen from the start, so that neither the optimizer nor a
-        # distributed wrapper ever waits for these gradients.
-        self._freeze()
+        self.freeze()
 
     def _read_arch(self, arch: Union[str, dict]) -> tuple[tuple, tuple, dict]:
         """Return depths, channels and the options of the routing functions."""
@@ -162,7 +147,7 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
 
     def forward(self, x: Tensor) -> Union[Tensor, tuple]:
         is_clip = x.dim() == 5
-        self._check_input(x, is_clip)
+        self.check_input(x)
         if not is_clip:
             x = x.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
         x = self._stem(x)
@@ -182,9 +167,8 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
             frames = frames.contiguous(memory_format=torch.channels_last)
         return norm(frames)
 
-    def _check_input(self, x: Tensor, is_clip: bool) -> None:
-        check = check_clips if is_clip else check_frames
-        check(x, self.in_channels, self.num_segments)
+    def check_input(self, x: Tensor) -> None:
+        super().check_input(x)
         minimum = 2 ** (self.num_stages + 1)
         if min(x.shape[-2:]) < minimum:
             raise ValueError(
@@ -216,29 +200,15 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
         scale = self.norm.weight[:, None, None, None] * (variance + EPS).rsqrt()
         return (clips - mean) * scale
 
-    # ------------------------------------------------------------- freezing
+    # --------------------------------------------------- freezing and weights
 
-    def train(self, mode: bool = True) -> Self:
-        super().train(mode)
-        self._freeze()
-        return self
-
-    def _freeze(self) -> None:
+    def freeze_stages(self) -> None:
         if self.frozen_stages >= 0:
             stages = self.stages[: self.frozen_stages]
             for module in (*self.downsample_layers[: len(stages) or 1], *stages):
                 module.eval().requires_grad_(False)
-        if self.norm_eval or self.partial_bn:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
 
-    # -------------------------------------------------------------- weights
-
-    def init_weights(self) -> None:
-        if self._is_init:
-            super().init_weights()  # which only warns
-            return
+    def draw_weights(self) -> None:
         for module in self.modules():
             if isinstance(module, (_ConvNd, nn.Linear)):
                 nn.init.trunc_normal_(module.weight, std=0.02)
@@ -246,12 +216,8 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
                     nn.init.zeros_(module.bias)
             elif isinstance(module, (nn.LayerNorm, _BatchNorm)):
                 module.reset_parameters()
-        # A checkpoint of this backbone has calibrations of its own.
-        init_in_order(self, self._init_identity)
-        if self.pretrained:
-            load_pretrained(self)
 
-    def _init_identity(self) -> None:
+    def init_identity(self) -> None:
         for stage in self.stages:
             for block in stage:
                 block.init_identity()
@@ -274,16 +240,6 @@ class TemporalConvNeXt(TemporalBackbone, BaseModule):
         if tensor.squeeze().shape == value.squeeze().shape:
             return tensor.reshape(value.shape)
         return tensor
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any
-    ) -> None:
-        """Take the checkpoint of a ConvNeXt, too, and refuse those of other networks.
-
-        mmengine loads checkpoints loosely and would only log the difference.
-        """
-        prepare_checkpoint(self, state_dict, prefix)
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def _downsampling(in_channels: int, channels: int, is_stem: bool) -> nn.Sequential:
