@@ -15,6 +15,7 @@ all implementations run with it. 'fused' has batch norms folded, and no training
 
 import argparse
 import sys
+import time
 from copy import deepcopy
 from pathlib import Path
 from statistics import median
@@ -157,7 +158,9 @@ def measure(name, frames, setting, mode, args):
         x = make_input(implementation, name, args, frames, flags)
         steps[implementation] = make_step(network, x, mode, flags, args)
     label = f'{name}, {frames} frames, {setting}, {mode}'
-    times = interleave(steps, args.repeats, args.device, label)
+    alone = torch.device(args.device).type == 'cpu' and args.threads == 1
+    clock = time.process_time if alone else time.perf_counter
+    times = interleave(steps, args.repeats, args.device, label, clock)
     memory = {key: peak_memory(step, args.device) for key, step in steps.items()}
     baseline, *_ = times
     rows = []
