@@ -70,7 +70,8 @@ def check_samplers(recognizer: nn.Module, pipeline: Compose) -> None:
     """
     backbone = recognizer.backbone
     t, window = backbone.num_segments, getattr(backbone, 'frames_per_segment', 1)
-    if t is None:  # it takes clips of any length
+    if t is None:
+        _check_clips(recognizer, pipeline)
         return
     widened = [
         transform.window
@@ -97,6 +98,19 @@ def check_samplers(recognizer: nn.Module, pipeline: Compose) -> None:
                 'in it (in testing, more views come from twice_sample=True, '
                 'num_sample_positions, ThreeCrop or TenCrop), or '
                 'backbone.num_segments and cls_head.num_segments to what it samples'
+            )
+
+
+def _check_clips(recognizer: nn.Module, pipeline: Compose) -> None:
+    """Check that a network for clips of any length does not see single frames."""
+    for sampler in _samplers(pipeline):
+        # Frames of a 2-D recognizer are refused by the backbone.
+        if sampler.clip_len == 1 and not isinstance(recognizer, Recognizer2D):
+            raise ValueError(
+                f'{type(sampler).__name__} with clip_len=1 and num_clips='
+                f'{getattr(sampler, "num_clips", 1)} samples single frames, each of '
+                'which would be a clip for backbone.num_segments=None; set clip_len in '
+                'it to the number of frames of a clip'
             )
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from mmaction.evaluation import AccMetric
+from mmaction.models import Recognizer3D
 from mmaction.utils import register_all_modules
 from mmengine import Config
 from mmengine.dataset import Compose
@@ -84,6 +85,22 @@ def test_parts_of_a_video_are_no_views(model, options):
 def test_a_backbone_for_clips_of_any_length(model, monkeypatch):
     monkeypatch.setattr(model.backbone, 'num_segments', None)
     check_samplers(model, sampler(type='SampleFrames', clip_len=7, num_clips=3))
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(type='SampleFrames', clip_len=1, num_clips=16),
+        dict(type='UniformSample', clip_len=1),
+    ],
+)
+def test_single_frames_are_no_clips_of_any_length(options):
+    recognizer = Recognizer3D.__new__(Recognizer3D)
+    torch.nn.Module.__init__(recognizer)
+    recognizer.backbone = torch.nn.Module()
+    recognizer.backbone.num_segments = None
+    with pytest.raises(ValueError, match='clip_len=1 .* single frames.*; set clip_len'):
+        check_samplers(recognizer, sampler(**options))
 
 
 def test_metrics_for_one_label(model):
