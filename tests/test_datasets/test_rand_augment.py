@@ -115,6 +115,8 @@ def test_the_magnitude_stops_at_ten(frame, monkeypatch):
     'options, message',
     [
         (dict(fill=7), 'RandAugment.fill=7, expected 3 numbers'),
+        (dict(fill=(-5, 100, 3)), r'RandAugment.fill=\(-5, .* RGB of 0 to 255'),
+        (dict(fill=(5, 300, 3)), r'RandAugment.fill=\(5, 300, 3\), .* 0 to 255'),
         (dict(num_ops=0), 'RandAugment.num_ops=0'),
         (dict(magnitude=11), 'RandAugment.magnitude=11, expected at most 10'),
         (dict(magnitude_std=-1), 'RandAugment.magnitude_std=-1'),
@@ -124,6 +126,22 @@ def test_the_magnitude_stops_at_ten(frame, monkeypatch):
 def test_bad_arguments_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         RandAugment(**dict(dict(fill=FILL), **options))
+
+
+def test_a_mean_is_rounded(monkeypatch):
+    only(monkeypatch, 'translate_x')
+    step = RandAugment(fill=(122.7709, 116.7460, 104.0937), prob=1)
+    assert step.fill == FILL
+    (moved,) = step(dict(imgs=[np.zeros((40, 20, 3), np.uint8)]))['imgs']
+    assert (moved == FILL).all(-1).any()
+
+
+@pytest.mark.parametrize(
+    'shape, dtype', [((8, 8, 3), 'float32'), ((8, 8), 'uint8'), ((8, 8, 4), 'uint8')]
+)
+def test_other_frames_are_refused(shape, dtype):
+    with pytest.raises(ValueError, match=f'RandAugment got .* and {dtype}, expected'):
+        RandAugment(fill=FILL)(dict(imgs=[np.zeros(shape, dtype)]))
 
 
 def test_it_says_what_it_is():

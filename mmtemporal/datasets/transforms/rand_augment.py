@@ -78,33 +78,36 @@ class RandAugment(BaseTransform):
 
     Required Keys:
 
-        - imgs: frames (h, w, 3), RGB
+        - imgs: frames (h, w, 3), RGB of 0 to 255 (uint8)
 
     Modified Keys:
 
         - imgs
 
     Args:
-        fill: RGB of what is outside of a moved frame.
+        fill: RGB, 0 to 255, of what is outside of a moved frame; a mean, which need not
+            be whole, is rounded.
         num_ops: How many operations are drawn.
         magnitude: Mean of their magnitudes, 0 to 10.
         magnitude_std: Standard deviation of the magnitudes.
         prob: Probability of each of the drawn operations.
 
     Raises:
-        ValueError: An argument is out of bounds.
+        ValueError: An argument is out of bounds, or the frames are others.
     """
 
     def __init__(
         self,
         *,
-        fill: Sequence[int],
+        fill: Sequence[float],
         num_ops: int = 4,
         magnitude: float = 9,
         magnitude_std: float = 0.5,
         prob: float = 0.5,
     ) -> None:
         check_numbers('RandAugment.fill', fill, 3)
+        if not all(0 <= value <= 255 for value in fill):
+            raise ValueError(f'got RandAugment.fill={fill!r}, expected RGB of 0 to 255')
         check_integer('RandAugment.num_ops', num_ops)
         for name, value, maximum in (
             ('magnitude', magnitude, _MAXIMUM),
@@ -116,7 +119,7 @@ class RandAugment(BaseTransform):
                 raise ValueError(
                     f'got RandAugment.{name}={value}, expected at most {maximum}'
                 )
-        self.fill = tuple(fill)
+        self.fill = tuple(round(value) for value in fill)
         self.num_ops = num_ops
         self.magnitude = magnitude
         self.magnitude_std = magnitude_std
@@ -124,6 +127,14 @@ class RandAugment(BaseTransform):
 
     def transform(self, results: dict) -> Optional[dict]:
         """Return the results with other frames."""
+        for frame in results['imgs']:
+            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+                raise ValueError(
+                    f'RandAugment got a frame of shape {frame.shape} and '
+                    f'{frame.dtype}, expected (h, w, 3) and uint8; put it behind the '
+                    'decoding of RGB frames and in front of steps that change their '
+                    'type or layout'
+                )
         images = [Image.fromarray(frame) for frame in results['imgs']]
         names = np.random.choice([*_OPERATIONS], self.num_ops)
         for name, draw in zip(names, np.random.random(self.num_ops)):
