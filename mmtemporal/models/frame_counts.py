@@ -184,9 +184,20 @@ def check_recognizer(recognizer: nn.Module, args: tuple, kwargs: dict) -> None:
         clip = backbone.rows_of_clip(inputs.shape[2:])
     videos, rows = inputs.shape[:2]
     if rows % clip or (mode == 'loss' and rows != clip):
+        if inputs.dim() == 6 and clip == t:
+            _refuse_layout(inputs, t)
         _refuse(videos, rows, clip, t, mode)
     if recognizer.with_cls_head and isinstance(backbone, TemporalBackbone):
         _check_head(recognizer.cls_head, backbone, videos, rows // clip)
+
+
+def _refuse_layout(inputs: Tensor, t: int) -> None:
+    raise ValueError(
+        f'got clips of shape {tuple(inputs.shape[2:])} from a Recognizer2D, expected '
+        f"frames, {t} of each video; set input_format='NCHW' in FormatShape and "
+        "format_shape='NCHW' in model.data_preprocessor, or, for a network that takes "
+        "clips, model.type='Recognizer3D'"
+    )
 
 
 def _refuse(videos: int, rows: int, clip: int, t: int, mode: str) -> None:
@@ -216,17 +227,23 @@ def _check_head(
 ) -> None:
     frames = backbone.feature_frames
     # Heads of MMAction2 without the attribute average over all that they are given.
-    counted = getattr(head, 'num_segments', None)
-    if not counted or not frames:
+    if not hasattr(head, 'num_segments') or not frames:
         return
+    counted, halved = head.num_segments, 1
     if getattr(head, 'is_shift', False) and getattr(head, 'temporal_pool', False):
-        counted //= 2
-    if counted != frames:
+        halved = 2
+    if counted is None or counted // halved != frames:
+        made = ''
+        if counted:
+            clips = videos * views * frames / (counted // halved)
+            made = f': for the head the frames of {videos} videos make {clips:g} clips'
+        keys = f'cls_head.num_segments={frames * halved}'
+        if frames == backbone.num_segments:
+            keys += f', or {_KEYS} so that they fit'
         raise ValueError(
-            f'cls_head.num_segments={head.num_segments}, but clips have {frames} '
-            f'frame(s) behind the {type(backbone).__name__} with num_segments='
-            f'{backbone.num_segments}: for the head the frames of {videos} videos make '
-            f'{videos * views * frames / counted:g} clips; set {_KEYS} so that they fit'
+            f'cls_head.num_segments={counted}, but clips have {frames} frame(s) behind '
+            f'the {type(backbone).__name__} with num_segments='
+            f'{backbone.num_segments}{made}; set {keys}'
         )
 
 

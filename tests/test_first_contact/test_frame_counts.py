@@ -92,8 +92,14 @@ def test_a_head_behind_a_mean_over_frames(name):
     )
     with DefaultScope.overwrite_default_scope('mmaction'):
         model = MODELS.build(cfg).eval()
-    with pytest.raises(ValueError, match='clips have 1 frame'):
+    message = r'clips have 1 frame.*set cls_head.num_segments=1$'
+    with pytest.raises(ValueError, match=message):
         run(model, 8, 'predict')
+    model.cls_head.num_segments = None
+    with pytest.raises(ValueError, match=f'cls_head.num_segments=None, but {message}'):
+        run(model, 8, 'predict')
+    with pytest.raises(ValueError, match="got clips .*format_shape='NCHW'"):
+        run(model, 1, 'predict', shape=(3, 8, 36, 36))
     model.cls_head.num_segments = model.cls_head.num_rows = 1
     assert len(run(model, 8, 'predict')) == 2
 

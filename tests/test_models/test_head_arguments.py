@@ -34,6 +34,21 @@ def test_maps_that_nothing_pools_are_refused():
         TAMHead(CLASSES, C, consensus=dict(type='NoConsensus'))
 
 
+@pytest.mark.parametrize('name', ['TAMHead', 'TDNHead', 'TINHead'])
+def test_clips_for_a_head_of_frames(name):
+    head = dict(type=f'mmtemporal.{name}', num_classes=CLASSES, in_channels=C)
+    head = MODELS.build(dict(head, num_segments=4))
+    with pytest.raises(ValueError, match="got those of clips.*'mmtemporal.TAdaHead'"):
+        head(torch.randn(4, C, 1, 1, 1))
+    assert head(torch.randn(1, C, 4, 2, 2), fcn_test=True).shape == (1, CLASSES)
+
+
+def test_frames_for_a_head_of_clips():
+    message = "num_segments=None.*'NCTHW' in FormatShape and format_shape='NCTHW'"
+    with pytest.raises(ValueError, match=message):
+        TAdaHead(CLASSES, C)(torch.randn(8, C, 1, 1))
+
+
 @pytest.mark.parametrize('suffix', ['.json', '.yml'])
 @pytest.mark.parametrize('name', ['TAMHead', 'TDNHead', 'TINHead', 'TAdaHead'])
 def test_lists_of_files_without_tuples(name, suffix, tmp_path):

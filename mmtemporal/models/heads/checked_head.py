@@ -10,6 +10,11 @@ from torch import Tensor
 from mmtemporal.checks import check_integer, check_number, check_probability
 from mmtemporal.models.init_rules import split_rules
 
+_CLIPS = (
+    ", or, for clips, model.type='Recognizer3D', input_format='NCTHW' in FormatShape "
+    "and format_shape='NCTHW' in model.data_preprocessor"
+)
+
 
 class CheckedHead:
     """A mixin for heads of MMAction2: errors that name the keys of the config.
@@ -28,9 +33,14 @@ class CheckedHead:
             metrics cannot take.
         **kwargs: Further arguments of the head.
 
+    Attributes:
+        takes_clips: Whether the features may be those of clips, (n, c, t, h, w).
+
     Raises:
         ValueError: An argument is of the wrong kind or out of its range.
     """
+
+    takes_clips = False
 
     def __init__(
         self,
@@ -77,12 +87,21 @@ class CheckedHead:
         """Raise a ValueError if the features are none that the head can score.
 
         Shape:
-            - x: (n * t, c, h, w) with t = ``num_segments``, or (n, c, t, h, w)
+            - x: (n * t, c, h, w) with t = ``num_segments``; or, if it
+              ``takes_clips``, (n, c, t, h, w)
         """
         if isinstance(x, tuple):
             raise ValueError(
                 f'{type(self).__name__} takes the features of one stage, got '
                 f'{len(x)}; set backbone.out_indices to a single stage'
+            )
+        if x.dim() == 5 and not self.takes_clips:
+            raise ValueError(
+                f'{type(self).__name__} takes features of frames, (n * t, c, h, w), '
+                f'got those of clips, {tuple(x.shape)}; set cls_head.type='
+                "'mmtemporal.TAdaHead', or model.type='Recognizer2D' with "
+                "input_format='NCHW' in FormatShape and format_shape='NCHW' in "
+                'model.data_preprocessor'
             )
         if x.size(1) != self.in_channels:
             raise ValueError(
@@ -97,8 +116,8 @@ class CheckedHead:
         if x.dim() == 4 and (not self.num_rows or x.size(0) % self.num_rows):
             raise ValueError(
                 f'got features of {x.size(0)} frames, not a multiple of num_segments='
-                f'{self.num_segments}; set cls_head.num_segments to that of the '
-                'backbone'
+                f'{self.num_segments}; set cls_head.num_segments to the frames of a '
+                f'clip behind the backbone{_CLIPS if self.takes_clips else ""}'
             )
 
     def loss_by_feat(

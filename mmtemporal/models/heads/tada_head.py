@@ -40,6 +40,8 @@ class TAdaHead(CheckedHead, I3DHead):
             no multiple of ``num_segments``, or ``num_segments`` is missing.
     """
 
+    takes_clips = True
+
     def __init__(
         self,
         num_classes: int,
