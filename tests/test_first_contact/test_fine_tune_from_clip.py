@@ -1,5 +1,7 @@
 """TAdaFormer's examples for one's own videos train and test, from a small CLIP."""
 
+import re
+
 import pytest
 import torch
 from mmengine import Config
@@ -44,23 +46,29 @@ def shrink(step):
     return dict(step, crop_size=SIZE) if 'crop_size' in step else step
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize('name', ['owndata', 'frozenclip'])
-def test_example(name, data_root, clip, tmp_path):
+def small_config(name, data_root, clip):
     cfg = Config.fromfile(CONFIGS / 'examples/finetune' / EXAMPLE.format(name))
     cfg.model.backbone.update(SMALL, pretrained=str(clip))
     cfg.model.cls_head.update(in_channels=WIDTH, num_classes=8)
     cfg.train_cfg.max_epochs = 1
-    cfg.work_dir = str(tmp_path / 'work')
     for split in ('train', 'val', 'test'):
+        cfg[f'{split}_pipeline'] = [shrink(step) for step in cfg[f'{split}_pipeline']]
         loader = cfg[f'{split}_dataloader']
         loader.update(num_workers=0, persistent_workers=False)
         listing = 'train' if split == 'train' else 'val'
         loader.dataset.update(
             ann_file=str(data_root / f'{listing}.txt'),
             data_prefix=dict(video=str(data_root)),
-            pipeline=[shrink(step) for step in loader.dataset.pipeline],
+            pipeline=cfg[f'{split}_pipeline'],
         )
+    return cfg
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['owndata', 'frozenclip'])
+def test_example(name, data_root, clip, tmp_path):
+    cfg = small_config(name, data_root, clip)
+    cfg.work_dir = str(tmp_path / 'work')
     runner = Runner.from_cfg(cfg)
     runner.train()
     assert 0 <= runner.test()['acc/top1'] <= 1
@@ -73,3 +81,23 @@ def test_example(name, data_root, clip, tmp_path):
     )
     assert kept == (name == 'frozenclip')
     assert backbone.layers[0].tada.proj_out.weight.any()
+
+
+@pytest.mark.slow
+def test_another_number_of_frames(data_root, clip, tmp_path):
+    guide = (CONFIGS.parent / 'docs/fine_tune.md').read_text()
+    recipe = r'\*\*Another number of frames for clips\.\*\*.*?```python\n(.+?)```'
+    (lines,) = re.findall(recipe, guide, re.DOTALL)
+    small_config('owndata', data_root, clip).dump(tmp_path / 'my_config.py')
+    (tmp_path / 'recipe.py').write_text(lines)
+    cfg = Config.fromfile(tmp_path / 'recipe.py')
+    cfg.work_dir = str(tmp_path / 'work')
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert 0 <= runner.test()['acc/top1'] <= 1
+    lengths = []
+    runner.model.backbone.register_forward_pre_hook(
+        lambda _, inputs: lengths.append(inputs[0].size(2))
+    )
+    runner.test()
+    assert {*lengths} == {6}

@@ -1,6 +1,7 @@
 """Every recipe of the guide to fine-tuning trains, validates and tests as printed."""
 
 import re
+import subprocess
 
 import pytest
 from mmengine import Config
@@ -10,7 +11,10 @@ from parity import CONFIGS
 from mmtemporal.datasets import make_motion_clips
 
 GUIDE = (CONFIGS.parent / 'docs/fine_tune.md').read_text()
-RECIPES = re.findall(r'\*\*([\w ,]+)\.\*\*.*?```python\n(.+?)```', GUIDE, re.DOTALL)
+# One is for networks that take clips, and is tested with them.
+OF_CLIPS = 'Another number of frames for clips'
+ALL = re.findall(r'\*\*([\w ,]+)\.\*\*.*?```python\n(.+?)```', GUIDE, re.DOTALL)
+RECIPES = [(title, lines) for title, lines in ALL if title != OF_CLIPS]
 EXAMPLE = 'tanet_kinetics400-pretrained-r50_1xb8-1x1x8-20e_{}-rgb.py'
 SIZE, T, CLASSES = 36, 4, 8
 
@@ -90,8 +94,31 @@ def test_recipe(title, lines, data_root, tmp_path):
 
 
 def test_the_guide_has_recipes():
-    titles = {title for title, _ in RECIPES}
-    assert 'Several labels per video' in titles and len(titles) == 6
+    titles = {title for title, _ in ALL}
+    assert {'Several labels per video', OF_CLIPS} < titles and len(titles) == 7
+
+
+def without_scopes(value):
+    if isinstance(value, list):
+        return [without_scopes(item) for item in value]
+    if isinstance(value, dict):
+        items = value.items()
+        return {key: without_scopes(v) for key, v in items if key != '_scope_'}
+    return value
+
+
+@pytest.mark.parametrize('name', ['', 'tadaformer_clip-pretrained-base_1xb8-u16-20e'])
+def test_a_copy_is_read_in_any_folder(name, tmp_path):
+    (command,) = re.findall(r'^ *(sed .+ > my_config.py)$', GUIDE, re.MULTILINE)
+    (path,) = re.findall(r'configs/examples/\S+', command)
+    if name:
+        other = re.sub('tanet_.*20e', name, path)
+        command, path = command.replace(path, other), other
+    (tmp_path / 'configs').symlink_to(CONFIGS)
+    subprocess.run(['bash', '-c', command], cwd=tmp_path, check=True)
+    copied = Config.fromfile(tmp_path / 'my_config.py')
+    original = Config.fromfile(CONFIGS.parent / path)
+    assert without_scopes(copied.to_dict()) == original.to_dict()
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+# A copy needs your copy of that file here, which has your lists and classes.
 _base_ = './tadaformer_clip-pretrained-base_1xb8-u16-20e_owndata-rgb.py'
 
 # All of CLIP stays as it is. Trained are the TAda blocks and the classifier, 16.9 of
