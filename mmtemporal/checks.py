@@ -62,6 +62,19 @@ def check_probability(name: str, value: Any) -> None:
         raise ValueError(f'got {name}={value!r}, expected at least 0 and less than 1')
 
 
+def check_flags(**values: Any) -> None:
+    """Raise a ValueError if an argument of a backbone is neither true nor false.
+
+    A text is always true, also 'False'.
+
+    Args:
+        **values: What the config has, by the name of the argument.
+    """
+    for name, value in values.items():
+        if not isinstance(value, Integral) or value not in (0, 1):
+            raise ValueError(f'got backbone.{name}={value!r}, expected True or False')
+
+
 def check_choice(name: str, value: Any, choices: Iterable) -> None:
     """Raise a ValueError if a value is none of those known."""
     choices = [*choices]

@@ -89,7 +89,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
             A rule without ``name`` takes any name, one without ``kind`` any kind.
             With ``layer_decay`` beside ``groups``, learning rates are multiplied by
-            what :class:`LayerDecay` says, too.
+            what :class:`LayerDecay` says, too; None is off.
 
     Raises:
         TypeError: A part of the configuration has the wrong type.
@@ -140,8 +140,9 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         self._rules = [_read_rule(i, cfg) for i, cfg in enumerate(groups)]
         self._check_bases(groups)
         self._layer_decay = None
-        if 'layer_decay' in self.paramwise_cfg:
-            self._layer_decay = LayerDecay(self.paramwise_cfg['layer_decay'])
+        layer_decay = self.paramwise_cfg.get('layer_decay')
+        if layer_decay is not None:
+            self._layer_decay = LayerDecay(layer_decay)
             if self.base_lr is None:
                 raise ValueError(
                     'paramwise_cfg.layer_decay needs a learning rate to multiply; set '

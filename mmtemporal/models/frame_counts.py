@@ -85,24 +85,26 @@ def check_frames(x: Tensor, in_channels: int, num_segments: int) -> None:
         )
 
 
-def check_clips(x: Tensor, in_channels: int, num_segments: int) -> None:
+def check_clips(x: Tensor, in_channels: int, num_segments: Optional[int]) -> None:
     """Check what a network for clips is given.
 
     Shape:
-        - x: (n, c, t, h, w), with t = ``num_segments`` and c = ``in_channels``
+        - x: (n, c, t, h, w), with t = ``num_segments``, if that is given, and c =
+          ``in_channels``
 
     Raises:
         ValueError: It is of another shape.
     """
     if x.dim() != 5:
+        t = num_segments or 't'
         raise ValueError(
             f'got input of shape {tuple(x.shape)}, expected clips, (n, {in_channels}, '
-            f"{num_segments}, h, w); set model.type='Recognizer3D', "
+            f"{t}, h, w); set model.type='Recognizer3D', "
             "input_format='NCTHW' in FormatShape and format_shape='NCTHW' in "
-            f'model.data_preprocessor, and in the sampler clip_len={num_segments}'
+            f'model.data_preprocessor, and in the sampler clip_len={t}'
         )
     check_channels(x.size(1), in_channels)
-    if x.size(2) != num_segments:
+    if num_segments is not None and x.size(2) != num_segments:
         raise ValueError(
             f'got clips of {x.size(2)} frames, not num_segments={num_segments}; '
             'set clip_len in the sampler and backbone.num_segments to the same value'

@@ -40,6 +40,12 @@ def test_rules_and_layers_are_multiplied():
     }
 
 
+def test_none_is_off():
+    model = small_model()
+    found = multipliers(model, build(model, [], layer_decay=None))
+    assert {*found.values()} == {(1, 1)}
+
+
 def test_frozen_layers_count():
     model = small_model()
     model.layers[1].requires_grad_(False)

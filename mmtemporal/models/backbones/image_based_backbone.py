@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from typing_extensions import Self
 
 from mmtemporal.checkpoints.load import load_pretrained, prepare_checkpoint
+from mmtemporal.checks import check_flags, check_integer
 from mmtemporal.models.frame_counts import (
     TemporalBackbone,
     check_clips,
@@ -31,7 +32,8 @@ class ImageBasedBackbone(TemporalBackbone, BaseModule):
         init_cfg: Initialisation by mmengine's rules.
 
     Raises:
-        ValueError: Both ``pretrained`` and ``init_cfg`` are given.
+        ValueError: An argument is of the wrong kind, or both ``pretrained`` and
+            ``init_cfg`` are given.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class ImageBasedBackbone(TemporalBackbone, BaseModule):
         super().__init__(init_cfg)
         if pretrained and init_cfg:
             raise ValueError('set backbone.pretrained or backbone.init_cfg, not both')
+        check_integer('backbone.in_channels', in_channels)
+        check_flags(norm_eval=norm_eval, partial_bn=partial_bn)
         self.num_segments = num_segments  # type: ignore[assignment]
         self.in_channels = in_channels
         self.norm_eval = norm_eval
@@ -60,8 +64,8 @@ class ImageBasedBackbone(TemporalBackbone, BaseModule):
               ``in_channels``
         """
         t = self.num_segments
-        if x.dim() == 5:
-            check_clips(x, self.in_channels, x.size(2) if t is None else t)
+        if x.dim() != 4:
+            check_clips(x, self.in_channels, t)
         elif t is None:
             raise ValueError(
                 f'got input of shape {tuple(x.shape)}, expected clips, (n, '

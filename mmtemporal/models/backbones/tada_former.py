@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mmtemporal.checkpoints.image_clip import ImageCLIP
 from mmtemporal.checks import (
     check_choice,
+    check_flags,
     check_integer,
     check_probability,
     check_stages,
@@ -129,6 +130,9 @@ class TAdaFormer(ImageBasedBackbone):
         width, depth = settings['embed_dims'], settings['num_layers']
         if num_segments is not None:
             check_integer('backbone.num_segments', num_segments)
+        check_flags(
+            frame_features=frame_features, freeze_clip=freeze_clip, with_cp=with_cp
+        )
         check_choice('backbone.form', form, _FORMS)
         check_choice('backbone.activation', activation, ACTIVATIONS)
         check_choice('backbone.interpolate_mode', interpolate_mode, _INTERPOLATIONS)

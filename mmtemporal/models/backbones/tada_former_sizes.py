@@ -1,9 +1,9 @@
 """Sizes of TAdaFormer, which are those of CLIP's image transformers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Union
 
-from mmtemporal.checks import are_integers, check_integer, check_options
+from mmtemporal.checks import are_integers, check_integer
 
 # By the name in a config; the keys are mmpretrain's.
 ARCHS: dict[str, dict[str, int]] = dict(
@@ -34,7 +34,7 @@ def read_arch(arch: Union[str, dict]) -> dict[str, int]:
     if isinstance(arch, str):
         sizes = ARCHS.get(arch, {})
     else:
-        sizes = check_options('backbone.arch', arch)
+        sizes = dict(arch) if isinstance(arch, Mapping) else {}
     if sizes.keys() != keys or not are_integers([*sizes.values()], len(keys)):
         raise ValueError(
             f'backbone.arch={arch!r} is none of {[*ARCHS]}, and no dict of {[*keys]} '
@@ -59,7 +59,8 @@ def read_size(img_size: Union[int, Sequence[int]], patch: int) -> tuple[int, int
     size = (img_size, img_size) if isinstance(img_size, int) else img_size
     if not are_integers(size, 2):
         raise ValueError(
-            f'got backbone.img_size={img_size!r}, expected pixels, a number or two'
+            f'got backbone.img_size={img_size!r}, expected pixels, a '
+            'positive number or two'
         )
     for side in size:
         check_integer(

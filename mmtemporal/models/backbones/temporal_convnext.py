@@ -13,6 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 from mmtemporal.checkpoints.convnext_names import ImageConvNeXt
 from mmtemporal.checks import (
     are_integers,
+    check_flags,
     check_integer,
     check_number,
     check_options,
@@ -73,6 +74,7 @@ class TemporalConvNeXt(ImageBasedBackbone):
         )
         depths, channels, options = self._read_arch(arch)
         check_integer('backbone.num_segments', num_segments)
+        check_flags(with_cp=with_cp)
         self._check_stages(out_indices, frozen_stages)
         check_probability('backbone.drop_path_rate', drop_path_rate)
         check_number('backbone.layer_scale_init_value', layer_scale_init_value)

@@ -18,6 +18,8 @@ from .temporal_pool import temporal_pool
 from .temporal_routing import AttentionRouting, quick_gelu
 
 STD = 0.02  # of the weights, as in the authors' release
+_ROUTING = dict(head_dim=64)
+_ROUTING_KEYS = {'head_dim', 'kernel_sizes', 'reduction'}
 
 
 class TemporalLinear(nn.Conv1d):
@@ -93,11 +95,7 @@ class TAdaBlock(TemporalLayer, nn.Module):
         self.bn_avg = nn.BatchNorm2d(width)
         self.proj_in = layer(channels, width)
         self.conv = nn.Conv2d(width, width, 3, padding=1, groups=width)
-        self.routing = AttentionRouting(
-            width,
-            bias_channels=width,
-            **{'head_dim': 64, **check_options('backbone.routing', routing)},
-        )
+        self.routing = _make_routing(width, routing)
         self.proj_out = nn.Linear(width, channels)
         self.init_weights()
 
@@ -173,6 +171,20 @@ class FoldedTAdaBlock(TAdaBlock):
 
     def fold(self, norm: Optional[nn.Module] = None) -> nn.Module:
         return self
+
+
+def _make_routing(width: int, routing: Optional[dict]) -> AttentionRouting:
+    options = check_options('backbone.routing', routing)
+    unknown = sorted(options.keys() - _ROUTING_KEYS)
+    if unknown:
+        raise ValueError(
+            f'backbone.routing has the keys {unknown}, expected some of '
+            f'{sorted(_ROUTING_KEYS)}'
+        )
+    try:
+        return AttentionRouting(width, bias_channels=width, **_ROUTING | options)
+    except ValueError as error:
+        raise ValueError(f'got backbone.routing={routing!r}: {error}') from None
 
 
 def _fold(norm: nn.Module, pooled_norm: nn.Module) -> tuple[Tensor, Tensor]:
