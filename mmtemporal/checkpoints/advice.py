@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from math import isqrt
+from typing import Optional
 
 from torch import Tensor
 
@@ -22,9 +23,17 @@ _ARCHS = {
 }
 
 
-# Layers, width, hidden channels of the MLPs, and patch of a TAdaFormer, by arch.
-_TRANSFORMER = ('num_layers', 'embed_dims', 'feedforward_channels', 'patch_size')
-_TRANSFORMERS = {'base': (12, 768, 3072, 16), 'large': (24, 1024, 4096, 14)}
+# Layers, width, heads, hidden channels of the MLPs, and patch of a TAdaFormer, by arch.
+_TRANSFORMER = (
+    'num_layers',
+    'embed_dims',
+    'num_heads',
+    'feedforward_channels',
+    'patch_size',
+)
+_TRANSFORMERS = {'base': (12, 768, 12, 3072, 16), 'large': (24, 1024, 16, 4096, 14)}
+# Width of the heads of all CLIPs, which no tensor tells.
+_HEAD = 64
 
 
 def advise(
@@ -80,31 +89,47 @@ def describe(tensors: Mapping[str, Tensor]) -> dict[str, object]:
     return found
 
 
-def name_arch(sizes: Mapping[str, int]) -> object:
-    """Return the name of a TAdaFormer's size if it has one, else what tensors tell."""
-    known = {key: sizes[key] for key in _TRANSFORMER}
-    values = tuple(known.values())
-    return next((k for k, v in _TRANSFORMERS.items() if v == values), known)
-
-
 def _describe_transformer(tensors: Mapping[str, Tensor]) -> dict[str, object]:
     """Return what the tensors of a TAdaFormer tell, or of a CLIP by its names."""
     layers = {name.split('.')[1] for name in tensors if name.startswith('layers.')}
     patch = tensors['conv1.weight'].size(-1)
-    rows, width = tensors['positional_embedding'].shape
+    width = tensors['positional_embedding'].size(1)
     hidden = tensors.get('layers.0.mlp.c_fc.bias', ())
-    found: dict[str, object] = {
-        'backbone.arch': name_arch(
-            dict(zip(_TRANSFORMER, (len(layers), width, len(hidden), patch)))
-        )
-    }
+    found: dict[str, object] = {}
+    if 'ln_post.weight' in tensors:  # else there may have been further layers
+        sizes = (len(layers), width, max(width // _HEAD, 1), len(hidden), patch)
+        names = [name for name, known in _TRANSFORMERS.items() if known == sizes]
+        arch: object = names[0] if names else dict(zip(_TRANSFORMER, sizes))
+        found['backbone.arch'] = arch
     if any('.tada.' in name for name in tensors):
         two = any('.tada2.' in name for name in tensors)
         found['backbone.form'] = 'S' if two else 'K'
-    side = isqrt(rows - 1)
-    if side**2 == rows - 1:  # else only the number of patches is known
-        found['backbone.img_size'] = side * patch
+    grid = find_grid(tensors)
+    if grid is not None:
+        height, width = (side * patch for side in grid)
+        found['backbone.img_size'] = height if height == width else (height, width)
     return found
+
+
+def find_grid(
+    tensors: Mapping[str, Tensor], prefix: str = ''
+) -> Optional[tuple[int, int]]:
+    """Return the height and width of the grid that a position embedding is for.
+
+    Args:
+        tensors: Those of a TAdaFormer, which has a tensor of its grid unless that is
+            square, or of a CLIP, whose is square.
+        prefix: What comes before their names.
+
+    Returns:
+        The grid, or None if there is no such tensor and no such square.
+    """
+    if f'{prefix}position_grid' in tensors:
+        height, width = (int(x) for x in tensors[f'{prefix}position_grid'])
+        return height, width
+    patches = len(tensors[f'{prefix}positional_embedding']) - 1
+    side = isqrt(patches)
+    return (side, side) if side**2 == patches else None
 
 
 def _count_blocks(pattern: str, names: Iterable[str]) -> tuple[int, ...]:

@@ -78,6 +78,14 @@ def find_tower(tensors: Mapping[str, Tensor]) -> Optional[tuple[str, str]]:
     return None
 
 
+def is_transformer(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a file, not of a recognizer, is of some transformer for images."""
+    stems = (*_STEMS.values(), 'embeddings.patch_embeddings.projection.weight')
+    return not any(name.startswith('cls_head.') for name in tensors) and any(
+        name.endswith(stems) and not name.endswith('conv1.weight') for name in tensors
+    )
+
+
 def rename_tower(tensors: Mapping[str, Tensor]) -> Optional[dict[str, Tensor]]:
     """Return the tensors of a tower by our names and in OpenAI's shapes.
 
@@ -123,6 +131,8 @@ def _join_projections(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         if match is None:
             joined[name] = tensor
         elif match[2] == 'q':
-            parts = [tensors[f'{match[1]}{x}_proj.{match[3]}'] for x in 'qkv']
-            joined[f'{match[1]}in_proj_{match[3]}'] = torch.cat(parts)
+            names = [f'{match[1]}{x}_proj.{match[3]}' for x in 'qkv']
+            if all(part in tensors for part in names):  # else it is reported as missing
+                parts = [tensors[part] for part in names]
+                joined[f'{match[1]}in_proj_{match[3]}'] = torch.cat(parts)
     return joined

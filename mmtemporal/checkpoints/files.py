@@ -25,7 +25,7 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> object:
     Raises:
         ValueError: The file cannot be read so.
     """
-    _check_file(path)
+    check_file(path)
     tensors = read_tensors(path)
     if tensors is not None:
         return tensors
@@ -77,7 +77,10 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         raise ValueError(f'{path} is a damaged safetensors file: {error}') from error
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raise a ValueError if there is nothing to read."""
+    if path.is_dir():
+        raise ValueError(f'{path} is no file, but a folder; give the name of a file')
     if not path.is_file():
         raise ValueError(f'{path} is no file')
     if path.stat().st_size == 0:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .advice import advise
 from .files import read_checkpoint
+from .image_clip import find_clip
 from .on_load import convert_if_third_party
 from .report import compare
 from .segments import depends_on_segments
@@ -104,8 +105,12 @@ def load_strictly(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     """
     own = model.state_dict()
     report = compare(own, tensors)
+    clip = find_clip(model)
+    if clip is not None:
+        # What loading does to it, too.
+        clip.place_positions(dict(tensors), report, 'backbone.')
     if report.faults():
-        changes = advise(own, tensors, 'model.')
+        changes = clip.advice(tensors, own) if clip else advise(own, tensors, 'model.')
         hint = 'Give a config whose model.backbone is the network of the checkpoint'
         if changes:
             hint = f'Set {changes}, in the config or by --cfg-options'

@@ -104,6 +104,10 @@ class ImageNetwork:
         """Return which keys contradict a file, with both values, if it tells."""
         return advise(self.own, tensors)
 
+    def general_advice(self, report: Report) -> str:
+        """Return what to do if no key is known to contradict a file."""
+        return f'set {self.keys()} to those of the checkpoint'
+
     # ------------------------------------------------------------------- placing
 
     def place(
@@ -210,7 +214,8 @@ class ImageNetwork:
                 f'{source} is of a recognizer whose backbone is no {self.kind}: it has '
                 f'{summarise([*theirs])}; set backbone.type to that of the checkpoint'
             )
-        advice = self.advice(theirs) or f'{self.keys()} to those of the checkpoint'
+        advice = self.advice(theirs)
+        advice = f'set {advice}' if advice else self.general_advice(report)
         if needs_image:
             advice += (
                 f'. backbone.pretrained takes a {self.name}; a checkpoint of this '
@@ -224,7 +229,7 @@ class ImageNetwork:
             )
         raise ValueError(
             f'{source} does not fit this {self.kind} ({self.settings()}): '
-            f'{report.faults()}; set {advice}'
+            f'{report.faults()}; {advice}'
         )
 
 

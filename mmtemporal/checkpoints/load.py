@@ -99,11 +99,10 @@ def prepare_checkpoint(backbone: nn.Module, state_dict: dict, prefix: str) -> No
     Raises:
         ValueError: The checkpoint is of another network.
     """
-    theirs = {
-        name[len(prefix) :]: tensor
-        for name, tensor in state_dict.items()
-        if name.startswith(prefix)
-    }
+    names = [name for name in state_dict if name.startswith(prefix)]
+    theirs = {name[len(prefix) :]: state_dict[name] for name in names}
+    if not prefix:
+        theirs = find_tensors(theirs)
     if prefix and not theirs:
         raise ValueError(
             f'the checkpoint has no tensor of model.backbone, a '
@@ -113,8 +112,8 @@ def prepare_checkpoint(backbone: nn.Module, state_dict: dict, prefix: str) -> No
         )
     network = backbone.image_network(backbone)
     placed, report = network.place(theirs, 'the checkpoint', nested=bool(prefix))
-    for name in theirs:
-        del state_dict[prefix + name]
+    for name in names:
+        del state_dict[name]
     state_dict.update({prefix + key: tensor for key, tensor in placed.items()})
     if report.changes():
         text, level = f'the checkpoint: {report}', logging.INFO

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmtemporal.compat.on_import import change_module
 
 from .convert import convert, find_tensors, recognise
-from .files import read_tensors
+from .files import check_file, read_tensors
 
 _LOADERS = 'mmengine.runner.checkpoint'
 
@@ -44,7 +44,10 @@ def _replace_loaders(module: ModuleType) -> None:
 def _reading(load: Callable) -> Callable:
     @wraps(load)
     def read_or_load(filename: str, *args: Any, **kwargs: Any) -> object:
-        tensors = read_tensors(Path(filename).expanduser())
+        path = Path(filename).expanduser()
+        if path.exists():
+            check_file(path)
+        tensors = read_tensors(path)
         return load(filename, *args, **kwargs) if tensors is None else tensors
 
     return read_or_load

@@ -1,12 +1,15 @@
 """Files whose position embedding is for another grid of patches."""
 
 import logging
+import re
 
 import pytest
 import torch
 import torch.nn.functional as F
 from clip_files import ARCH, LAYOUTS, build, tower
 from mmengine.runner import load_checkpoint
+
+from mmtemporal.checkpoints.fit import load_strictly
 
 ways = pytest.mark.parametrize('way', ['pretrained', 'init_cfg'])
 own_ways = pytest.mark.parametrize('way', ['pretrained', 'init_cfg', 'load_from'])
@@ -120,34 +123,89 @@ def test_own_checkpoints_of_other_sizes(way, tmp_path, log):
 
 
 @own_ways
-def test_own_checkpoints_of_frames_that_are_no_squares(way, tmp_path, log):
-    file = tmp_path / 'own.pth'
-    positions = save_own(file, img_size=(8, 20))
-    for mode in (None, 'bicubic'):
-        with pytest.raises(
-            ValueError,
-            match=r'positional_embedding \(11, 64\) instead of \(17, 64\).* set '
-            'backbone.type, backbone.arch, backbone.form, backbone.img_size to those',
-        ):
-            initialise(file, way, interpolate_mode=mode)
-    backbone = initialise(file, way, img_size=(8, 20), interpolate_mode='bicubic')
-    assert torch.equal(backbone.positional_embedding, positions)
-    assert not [
-        x for x in log.records if x.levelno >= logging.WARNING and x.msg[:3] == 'pos'
-    ]
-
-
-@own_ways
-def test_own_checkpoints_with_as_many_patches_are_taken_with_a_warning(
-    way, tmp_path, log
+@pytest.mark.parametrize(
+    ('theirs', 'ours', 'grids'),
+    [
+        ((8, 20), (16, 16), '2 x 5 patches instead of 4 x 4'),
+        ((8, 20), (20, 8), '2 x 5 patches instead of 5 x 2'),
+        ((8, 32), (16, 16), '2 x 8 patches instead of 4 x 4'),
+        ((8, 32), (12, 12), '2 x 8 patches instead of 3 x 3'),
+        ((16, 16), (8, 32), '4 x 4 patches instead of 2 x 8'),
+    ],
+)
+def test_own_checkpoints_of_frames_that_are_no_squares(
+    theirs, ours, grids, way, tmp_path, log
 ):
     file = tmp_path / 'own.pth'
-    positions = save_own(file, img_size=(8, 32))
-    backbone = initialise(file, way, img_size=(8, 32))
+    positions = save_own(file, img_size=theirs)
+    size = theirs[0] if theirs[0] == theirs[1] else theirs
+    now = ours[0] if ours[0] == ours[1] else ours
+    text = f'1 (positional_embedding for {grids}) mismatched; set backbone.img_size='
+    text += f"{size} (now {now}), or backbone.interpolate_mode='bicubic'"
+    with pytest.raises(ValueError, match=re.escape(text)):
+        initialise(file, way, img_size=ours)
+    backbone = initialise(file, way, img_size=ours, interpolate_mode='bicubic')
+    old, new = ([side // 4 for side in size] for size in (theirs, ours))
+    expected = backbone.resize_positions(positions, old, new)
+    assert torch.equal(backbone.positional_embedding, expected)
+    assert backbone.grid == tuple(new)
+    assert torch.equal(
+        backbone.state_dict().get('position_grid', torch.tensor(new)), torch.tensor(new)
+    )
+    log.clear()
+    backbone = initialise(file, way, img_size=theirs, interpolate_mode='bicubic')
     assert torch.equal(backbone.positional_embedding, positions)
-    (line,) = (text for text in log.messages if text.startswith('positional_embedding'))
-    assert 'taken to be for 2 x 8 patches' in line and 'rows for 4 x 4' in line
-    assert 'set backbone.img_size' in line
+    assert not [x for x in log.records if x.levelno >= logging.WARNING]
+
+
+def test_the_grid_is_kept_in_half_precision(tmp_path):
+    file = tmp_path / 'own.pth'
+    state = build(img_size=(8, 32)).half().state_dict()
+    assert state['position_grid'].tolist() == [2, 8]
+    assert 'position_grid' not in build().state_dict()
+    torch.save({name: x.half() for name, x in state.items()}, file)
+    initialise(file, 'init_cfg', img_size=(8, 32))
+    with pytest.raises(ValueError, match='2 x 8 patches instead of 4 x 4'):
+        initialise(file, 'init_cfg')
+
+
+def test_strict_loading_without_a_grid():
+    """Tensors of an own network of before, or made by hand, are of a square."""
+    network = build(img_size=(8, 32))
+    state = dict(network.state_dict())
+    del state['position_grid']
+    with pytest.raises(ValueError, match='4 x 4 patches instead of 2 x 8'):
+        network.load_state_dict(state)
+    network = build(img_size=(8, 20))
+    state = dict(network.state_dict())
+    del state['position_grid']
+    network.load_state_dict(state)  # no square has as many rows
+
+
+@pytest.mark.parametrize('theirs', [(8, 32), (24, 24)])
+def test_strict_tools_resize_it_as_a_test_does(theirs):
+    def holder(**options):
+        model = torch.nn.Module()
+        model.backbone = build(**options)
+        return model
+
+    trained = holder(img_size=theirs)
+    state = trained.state_dict()
+    with pytest.raises(
+        ValueError,
+        match=r'does not fit the model: .* Set model.backbone.img_size=.* \(now 16\), '
+        r"or model.backbone.interpolate_mode='bicubic'",
+    ):
+        load_strictly(holder(), state)
+    model = holder(interpolate_mode='bicubic')
+    load_strictly(model, state)
+    expected = model.backbone.resize_positions(
+        trained.backbone.positional_embedding, trained.backbone.grid, (4, 4)
+    )
+    assert torch.equal(model.backbone.positional_embedding, expected)
+    del state['backbone.ln_pre.bias']
+    with pytest.raises(ValueError, match=r'1 \(backbone.ln_pre.bias\) missing, 0 un'):
+        load_strictly(holder(interpolate_mode='bicubic'), state)
 
 
 def test_the_arch_is_named_before_the_size(tmp_path):

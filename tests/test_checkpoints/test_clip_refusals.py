@@ -124,6 +124,11 @@ def test_another_form(file):
             dict(arch=dict(ARCH, num_layers=1)),
             "model.backbone.arch={'num_layers': 1",
         ),
+        (
+            dict(out_indices=[0]),
+            {},
+            r'model.backbone.out_indices=\(1,\) \(now \[0\]\), in',
+        ),
     ],
 )
 def test_strict_tools_name_the_same_keys(ours, theirs, match):

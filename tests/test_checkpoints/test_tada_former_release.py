@@ -224,7 +224,9 @@ def test_another_form_or_size_is_named(released, tmp_path, dst):
         r'Set model.backbone.img_size=16 \(now 32\)',
         *(*arguments, *fit, 'model.backbone.img_size=32'),
     )
-    run_tool(*arguments, *fit)
+    larger = (*fit, 'model.backbone.img_size=[16,64]')
+    run_tool(*arguments, *larger, 'model.backbone.interpolate_mode=bilinear')
+    run_tool(*arguments, *fit, '--force')
     converted = torch.load(dst)['state_dict']
     for name, x in model.state_dict().items():
         assert torch.equal(converted[name], x), name

@@ -166,6 +166,10 @@ class TAdaFormer(ImageBasedBackbone):
         self.positional_embedding = nn.Parameter(
             torch.empty(1 + self.grid[0] * self.grid[1], width)
         )
+        if self.grid[0] != self.grid[1]:
+            # For checkpoints: the number of rows does not tell it. Without, it is
+            # square, as in the files of CLIP and of the authors.
+            self.register_buffer('position_grid', torch.tensor(self.grid))
         self.ln_pre = nn.LayerNorm(width, eps=EPS)
         kernel_size, num_blocks = _FORMS[form]
         self.layers = nn.ModuleList(
