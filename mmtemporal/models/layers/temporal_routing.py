@@ -149,6 +149,10 @@ class AttentionRouting(_TemporalRouting):
     channels, while the heads' results are put one behind another. Released
     checkpoints are made for both.
 
+    A new one returns zeros, as TAdaConvNeXtV2 adds one to what it returns. TAdaFormer's
+    :class:`~mmtemporal.models.layers.tada_block.TAdaBlock` adds nothing, and draws the
+    last convolutions anew.
+
     Args:
         in_channels: Number of channels of the frames.
         out_channels: Length of a calibration vector. Defaults to
