@@ -217,9 +217,10 @@ def load(cfg, split, videos):
 
 def shrink_transformer(backbone):
     """Keep two layers, and two patches of a side, whose pixels are returned."""
+    if not isinstance(backbone.arch, str):  # it is small
+        return 224
     settings = MODELS.get('mmtemporal.TAdaFormer').arch_settings
-    if isinstance(backbone.arch, str):
-        backbone.arch = dict(settings[backbone.arch], num_layers=2)
+    backbone.arch = dict(settings[backbone.arch], num_layers=2)
     backbone.img_size = 2 * backbone.arch['patch_size']
     return backbone.img_size
 

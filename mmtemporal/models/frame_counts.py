@@ -228,24 +228,23 @@ def _check_head(
     head: nn.Module, backbone: TemporalBackbone, videos: int, views: int
 ) -> None:
     frames = backbone.feature_frames
-    # Heads of MMAction2 without the attribute average over all that they are given.
-    if not hasattr(head, 'num_segments') or not frames:
+    # Heads of MMAction2 without a number average over all that they are given.
+    counted = getattr(head, 'num_segments', None)
+    if not counted or not frames:
         return
-    counted, halved = head.num_segments, 1
+    halved = 1
     if getattr(head, 'is_shift', False) and getattr(head, 'temporal_pool', False):
         halved = 2
-    if counted is None or counted // halved != frames:
-        made = ''
-        if counted:
-            clips = videos * views * frames / (counted // halved)
-            made = f': for the head the frames of {videos} videos make {clips:g} clips'
+    if counted // halved != frames:
+        clips = videos * views * frames / (counted // halved)
         keys = f'cls_head.num_segments={frames * halved}'
         if frames == backbone.num_segments:
             keys += f', or {_KEYS} so that they fit'
         raise ValueError(
             f'cls_head.num_segments={counted}, but clips have {frames} frame(s) behind '
             f'the {type(backbone).__name__} with num_segments='
-            f'{backbone.num_segments}{made}; set {keys}'
+            f'{backbone.num_segments}: for the head the frames of {videos} videos make '
+            f'{clips:g} clips; set {keys}'
         )
 
 
