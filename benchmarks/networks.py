@@ -86,6 +86,7 @@ def build_tadaformer(args, frames):
             num_segments=frames,
             img_size=args.size,
             routing=routing,
+            with_cp=args.with_cp,
         )
     )
     return dict(CLIP=frame_wise_clip(ours), ours=ours, naive=naive(ours))
@@ -222,6 +223,9 @@ def parse_args():
     parser.add_argument('--depth', type=int, default=50, help='of the ResNets')
     parser.add_argument('--arch', default='base', choices=ARCHS, help='of TAdaFormer')
     parser.add_argument('--form', default='K', choices=('K', 'S'), help='of TAdaFormer')
+    parser.add_argument(
+        '--with-cp', action='store_true', help='activation checkpointing in TAdaFormer'
+    )
     parser.add_argument('--frames', type=int, nargs='+', default=(8,))
     parser.add_argument('--batch', type=int, default=1, help='clips')
     parser.add_argument('--size', type=int, default=224, help='pixels a side')

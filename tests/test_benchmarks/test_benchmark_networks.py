@@ -4,6 +4,7 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -75,6 +76,15 @@ def test_compares_tadaformer_with_clip(form, tmp_path, tools, monkeypatch):
     monkeypatch.setattr(speed_table, 'RESULTS', tmp_path)
     *_, line = speed_table.make_table('speed.csv')
     assert line.startswith(f'TAdaFormer small, form {form}, 1 clip(s) of 32 px')
+
+
+@pytest.mark.parametrize('with_cp', [False, True])
+def test_activation_checkpointing_is_an_option(with_cp, tools):
+    from networks import build_tadaformer
+
+    args = SimpleNamespace(arch='small', form='K', size=32, with_cp=with_cp)
+    found = {network.with_cp for network in build_tadaformer(args, 8).values()}
+    assert found == {with_cp}
 
 
 @pytest.mark.parametrize('form', FORMS)
