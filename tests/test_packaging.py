@@ -154,7 +154,7 @@ def test_metadata(wheel):
     assert metadata['License-File'] == 'LICENSE'
     assert metadata['Requires-Python'] == '>=3.10'
     extras = {'lite', 'full', 'wrapped-backbones', 'tests', 'export', 'docs', 'demo'}
-    extras |= {'tensorboard'}
+    extras |= {'pyav', 'tensorboard'}
     assert set(metadata.get_all('Provides-Extra')) == extras
     requirements = metadata.get_all('Requires-Dist')
     always = [line for line in requirements if 'extra ==' not in line]

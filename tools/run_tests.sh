@@ -8,7 +8,7 @@
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-MMTEMPORAL_GROUPS='tests export'
+MMTEMPORAL_GROUPS='tests export pyav'
 selected=(-m 'not slow')
 if [ "${1:-}" = --all ]; then
   shift

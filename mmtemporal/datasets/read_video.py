@@ -12,7 +12,10 @@ from mmtemporal.config_types import is_type
 
 from .input_shape import walk
 
-_OPENERS = ('DecordInit', 'StrictDecordInit', 'OpenCVInit', 'PyAVInit', 'PIMSInit')
+_OPENERS = (
+    *('DecordInit', 'StrictDecordInit', 'StrictPyAVInit'),
+    *('OpenCVInit', 'PyAVInit', 'PIMSInit'),
+)
 _DECODERS = ('DecordDecode', 'OpenCVDecode', 'PyAVDecode', 'PIMSDecode')
 
 

@@ -31,6 +31,7 @@ from mmtemporal.datasets.transforms import (
     SampleSegments,
     SampleWindows,
     StrictDecordInit,
+    StrictPyAVInit,
 )
 
 # What decides, in testing, which frames a sampler takes.
@@ -56,7 +57,7 @@ _CROPS = {
 }
 # The transforms that are understood, in the order in which they have to come.
 _STAGES = (
-    (DecordInit, StrictDecordInit, OpenCVInit),
+    (DecordInit, StrictDecordInit, StrictPyAVInit, OpenCVInit),
     tuple(_SAMPLERS),
     (DecordDecode, OpenCVDecode, RawFrameDecode),
     (Resize, *_CROPS),
@@ -108,7 +109,7 @@ def read_preparation(pipeline: Sequence[dict]) -> Preparation:
     sampling = dict(
         sampler=type(sampler).__name__,
         **{name: getattr(sampler, name) for name in _SAMPLERS[type(sampler)]},
-        # Only decord says how many frames a second has.
+        # OpenCV's does not say how many frames a second has.
         reads_fps=any(isinstance(opener, DecordInit) for opener in openers),
     )
     steps, crops, size = [], 1, None

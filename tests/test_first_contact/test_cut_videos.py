@@ -8,11 +8,12 @@ import pytest
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
-from mmtemporal.datasets.transforms import StrictDecordInit
+from mmtemporal.datasets.transforms import StrictDecordInit, StrictPyAVInit
 from mmtemporal.datasets.transforms.edit_list import find_edit
 from mmtemporal.datasets.transforms.video_codec import name_codec
 
 HEIGHT, WIDTH, FRAMES = 96, 128, 50
+OPENINGS = (StrictDecordInit, StrictPyAVInit)
 
 
 def ffmpeg(*arguments):
@@ -34,10 +35,10 @@ def shown(path):
     return data.reshape(-1, HEIGHT, WIDTH, 3)
 
 
-def read(path, mode='accurate'):
+def read(path, mode='accurate', opening=StrictDecordInit):
     """Return all frames, which are asked for in another order if that is possible."""
     init_default_scope('mmaction')
-    sample = StrictDecordInit()(dict(filename=str(path)))
+    sample = opening()(dict(filename=str(path)))
     order = np.arange(sample['total_frames'])
     if mode == 'accurate':
         order = np.random.default_rng(0).permutation(order)
@@ -46,12 +47,14 @@ def read(path, mode='accurate'):
     return frames[np.argsort(order)]
 
 
-def assert_the_same_frames(path, mode='accurate'):
-    frames, expected = read(path, mode), shown(path)
-    assert frames.shape == expected.shape
-    for number, frame in enumerate(frames):
-        distance = np.abs(expected.astype(int) - frame).mean((1, 2, 3))
-        assert distance.argmin() == number and distance[number] < 2
+def assert_the_same_frames(path, mode='accurate', openings=OPENINGS):
+    expected = shown(path)
+    for opening in openings:
+        frames = read(path, mode, opening)
+        assert frames.shape == expected.shape
+        for number, frame in enumerate(frames):
+            distance = np.abs(expected.astype(int) - frame).mean((1, 2, 3))
+            assert distance.argmin() == number and distance[number] < 2
 
 
 @pytest.fixture(scope='module', params=[('-g', 12), ('-bf', 0, '-g', 30)], ids=str)
@@ -84,7 +87,9 @@ def test_a_clip_cut_without_encoding_it_anew(
     ffmpeg(*ahead, '-i', whole, *behind, '-c', 'copy', cut)
     if ahead and ending != 'mkv':
         assert find_edit(cut).total > len(shown(cut))
-    assert_the_same_frames(cut, mode)
+    # Key frames are what PyAV then gives; decord does so unless asked in order.
+    openings = OPENINGS if mode == 'accurate' else OPENINGS[:1]
+    assert_the_same_frames(cut, mode, openings)
 
 
 def test_a_cut_of_a_cut(whole, tmp_path):
@@ -99,8 +104,9 @@ def test_an_end_that_is_not_shown(whole, tmp_path):
     assert int.from_bytes(data[start : start + 4], 'big') == FRAMES * 40
     data[start : start + 4] = (20 * 40).to_bytes(4, 'big')
     (tmp_path / 'end.mp4').write_bytes(data)
-    assert len(read(tmp_path / 'end.mp4')) == 20
-    assert np.array_equal(read(tmp_path / 'end.mp4'), read(whole)[:20])
+    for opening in OPENINGS:
+        found = read(tmp_path / 'end.mp4', opening=opening)
+        assert len(found) == 20 and np.array_equal(found, read(whole)[:20])
 
 
 @pytest.mark.parametrize(
@@ -110,6 +116,7 @@ def test_a_codec_that_decord_lacks_is_named(tmp_path, ending, name):
     path = encode(tmp_path / f'video.{ending}', '-c:v', 'libsvtav1')
     with pytest.raises(ValueError, match=rf'video\.{ending} .* decoder for {name}'):
         read(path)
+    assert_the_same_frames(path, openings=[StrictPyAVInit])
 
 
 @pytest.mark.parametrize(
@@ -131,5 +138,6 @@ def test_a_file_that_does_not_say_how_long_it_is(tmp_path):
     encode(stream, '-c:v', 'libvpx-vp9', '-f', 'webm', '-live', 1)
     with pytest.raises(ValueError, match=r'does not say how long it is.*-c copy'):
         read(stream)
+    assert_the_same_frames(stream, openings=[StrictPyAVInit])
     ffmpeg('-i', stream, '-c', 'copy', tmp_path / 'written.mkv')  # as the text says
     assert_the_same_frames(tmp_path / 'written.mkv')

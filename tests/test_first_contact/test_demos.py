@@ -79,7 +79,9 @@ def write_frames(folder):
     return str(folder)
 
 
-@pytest.mark.parametrize('init', ['DecordInit', 'mmtemporal.StrictDecordInit'])
+@pytest.mark.parametrize(
+    'init', ['DecordInit', 'mmtemporal.StrictDecordInit', 'mmtemporal.StrictPyAVInit']
+)
 def test_frames_without_a_file(name, init, data_root):
     cfg = small_config(name, data_root)
     cfg.test_pipeline[0].type = init

@@ -1,4 +1,7 @@
-"""Reads every video of a folder as training does, and writes down what came of it."""
+"""Reads every video of a folder as training does, and writes down what came of it.
+
+python read_all.py TRANSFORM FOLDER RESULT
+"""
 
 import json
 import sys
@@ -12,14 +15,14 @@ from mmtemporal.datasets.transforms import SkipBroken
 register_all_modules()
 read = SkipBroken(
     transforms=[
-        dict(type='mmtemporal.StrictDecordInit'),
+        dict(type=f'mmtemporal.{sys.argv[1]}'),
         dict(type='SampleFrames', clip_len=1, num_clips=8, test_mode=True),
         dict(type='DecordDecode'),
     ],
     max_broken=1,
 )
 outcomes = {}
-for path in sorted(Path(sys.argv[1]).iterdir()):
+for path in sorted(Path(sys.argv[2]).iterdir()):
     results = read(dict(filename=str(path), start_index=0))
     outcomes[path.stem] = results and dict(
         asked=[int(i) for i in results['frame_inds']],
@@ -27,4 +30,4 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
         shapes=sorted({frame.shape for frame in results['imgs']}),
         total_frames=results['total_frames'],
     )
-Path(sys.argv[2]).write_text(json.dumps(outcomes))
+Path(sys.argv[3]).write_text(json.dumps(outcomes))

@@ -22,14 +22,15 @@ from mmtemporal.datasets.transforms import StrictDecordInit, video_container
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope='module')
-def outcomes(tmp_path_factory):
+@pytest.fixture(scope='module', params=['StrictDecordInit', 'StrictPyAVInit'])
+def outcomes(request, tmp_path_factory):
     """What a process makes of all of them, which it must survive."""
     folder = tmp_path_factory.mktemp('mutated')
     (folder / 'videos').mkdir()
-    write_mutated(folder / 'videos')
+    folders = (folder / 'videos', folder / 'result')
+    write_mutated(folders[0])
     done = subprocess.run(
-        [sys.executable, HERE / 'read_all.py', folder / 'videos', folder / 'result'],
+        [sys.executable, HERE / 'read_all.py', request.param, *folders],
         env={**os.environ, 'PYTHONPATH': str(HERE.parents[1]), 'OMP_NUM_THREADS': '1'},
         capture_output=True,
         text=True,
@@ -80,12 +81,17 @@ def test_frames_are_those_asked_for_unless_pictures_are_damaged(outcomes):
     assert checked > len(BASES) + 3
 
 
+def check(path):
+    with open(path, 'rb') as file:
+        video_container.check_container(file, str(path))
+
+
 @pytest.mark.parametrize('name', ['sizes_half', 'times_billions', 'frame3_endless'])
 def test_an_index_is_checked_before_decord_sees_it(tmp_path, name):
     data = write(tmp_path / 'video.mp4', draw_numbered(12, 32, 64)).read_bytes()
     (tmp_path / 'video.mp4').write_bytes(dict(mutate_index(data))[f'index_{name}'])
     with pytest.raises(ValueError, match='damaged index|is cut off'):
-        video_container.check_container(str(tmp_path / 'video.mp4'))
+        check(tmp_path / 'video.mp4')
 
 
 def test_the_index_of_the_sound_does_not_matter(tmp_path):
@@ -102,7 +108,7 @@ def test_the_index_of_the_sound_does_not_matter(tmp_path):
         + sound
         + data[end:]
     )
-    video_container.check_container(str(tmp_path / 'video.mp4'))
+    check(tmp_path / 'video.mp4')
 
 
 def test_equal_times_are_refused(tmp_path):

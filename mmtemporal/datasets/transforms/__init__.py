@@ -9,6 +9,7 @@ from .sample_segments import SampleSegments
 from .sample_windows import SampleWindows
 from .skip_broken import SkipBroken
 from .strict_decord_init import StrictDecordInit
+from .strict_pyav_init import StrictPyAVInit
 
 __all__ = [
     'FramesToWindows',
@@ -18,6 +19,7 @@ __all__ = [
     'SampleWindows',
     'SkipBroken',
     'StrictDecordInit',
+    'StrictPyAVInit',
 ]
 
 # By this name MMAction2's demos find that the stock transform samples frames.

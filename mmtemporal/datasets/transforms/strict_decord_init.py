@@ -63,15 +63,15 @@ class StrictDecordInit(DecordInit):
         super().__init__(num_threads=num_threads)
 
     def transform(self, results: dict) -> dict:
-        # Stock programs take out DecordInit by its name, and hand frames over.
-        if 'filename' not in results and ('array' in results or 'imgs' in results):
+        if has_frames_already(results):
             return results
         return super().transform(results)
 
     def _get_video_reader(self, filename: str) -> Any:
         if not osp.splitext(filename)[1]:
             filename += '.mp4'  # as the stock class does
-        check_container(filename)
+        with open(filename, 'rb') as file:
+            check_container(file, filename)
         edit = find_edit(filename)
         if edit is None:
             reader = self._open(filename, filename)
@@ -98,6 +98,14 @@ class StrictDecordInit(DecordInit):
             if reason is None:
                 raise
             raise ValueError(f'{name} cannot be read by decord: {reason}') from error
+
+
+def has_frames_already(results: dict) -> bool:
+    """Whether a sample holds frames in place of a file.
+
+    Stock programs take out ``DecordInit`` by its name, and hand frames over.
+    """
+    return 'filename' not in results and ('array' in results or 'imgs' in results)
 
 
 class _Part:

@@ -14,7 +14,7 @@ _SIZES = (b'stsz', b'stz2')  # the second, compact form has its count at the sam
 _AVI_HEADER = 8
 
 
-def check_container(path: str) -> None:
+def check_container(file: BinaryIO, name: str) -> None:
     """Refuse files that decoders take for shorter videos, or that end the process.
 
     Matroska (WebM), AVI and MP4 files begin with how long they are. Of one that was
@@ -26,24 +26,26 @@ def check_container(path: str) -> None:
     since it lists the frames once by their times (``stts``) and once by their sizes
     (``stsz``), see ISO/IEC 14496-12, 8.6.1.2 and 8.7.3.2.
 
+    Args:
+        file: The file, open for reading, at its beginning.
+        name: What errors call it.
+
     Raises:
-        OSError: The file cannot be read.
         ValueError: It is one of these.
     """
-    with open(path, 'rb') as file:
-        head = file.read(8)
-        end = file.seek(0, os.SEEK_END)
-        if head.startswith(b'#EXTM3U'):
-            raise ValueError(f'{path} is a playlist, which names videos and holds none')
-        if head.startswith(_MATROSKA):
-            announced = _measure_matroska(file)
-        elif head.startswith(b'RIFF'):
-            announced = _measure_avi(file, end)
-        else:
-            announced = _measure_mp4(path, file, end)
+    head = file.read(8)
+    end = file.seek(0, os.SEEK_END)
+    if head.startswith(b'#EXTM3U'):
+        raise ValueError(f'{name} is a playlist, which names videos and holds none')
+    if head.startswith(_MATROSKA):
+        announced = _measure_matroska(file)
+    elif head.startswith(b'RIFF'):
+        announced = _measure_avi(file, end)
+    else:
+        announced = _measure_mp4(name, file, end)
     if announced > end:
         raise ValueError(
-            f'{path} is cut off: it has {end} bytes and announces {announced}'
+            f'{name} is cut off: it has {end} bytes and announces {announced}'
         )
 
 
@@ -79,7 +81,7 @@ def _measure_avi(file: BinaryIO, end: int) -> int:
     return start - _AVI_HEADER
 
 
-def _measure_mp4(path: str, file: BinaryIO, end: int) -> int:
+def _measure_mp4(name: str, file: BinaryIO, end: int) -> int:
     """Return how long an MP4 file has to be at least, and check its index."""
     boxes = list(walk_boxes(file, 0, end))
     times, sizes = [], []
@@ -94,7 +96,7 @@ def _measure_mp4(path: str, file: BinaryIO, end: int) -> int:
     for by_time, (by_size, _) in zip(times, sizes):
         if by_time != by_size:
             raise ValueError(
-                f'{path} has a damaged index: it lists {by_time} frames by their times '
+                f'{name} has a damaged index: it lists {by_time} frames by their times '
                 f'and {by_size} by their sizes'
             )
     known = (*_FOLDERS, b'mdat')

@@ -1,0 +1,244 @@
+"""Reading the frames of a video by number, without decoding all others."""
+
+from bisect import bisect_right
+from collections.abc import Container, Iterable, Iterator
+from itertools import islice
+from typing import Any, BinaryIO, Optional, Union
+
+import av
+import numpy as np
+
+# Their packets hold one frame each, and a key frame needs nothing ahead of it.
+_ONE_FRAME = (
+    *('h264', 'hevc', 'mpeg1video', 'mpeg2video', 'mpeg4', 'vp8', 'vp9', 'av1'),
+    *('ffv1', 'mjpeg', 'prores'),
+)
+# Their decoders can leave out frames that no other frame refers to.
+_CAN_SKIP = ('h264', 'hevc', 'mpeg1video', 'mpeg2video', 'mpeg4')
+# A packet of theirs may be half a frame, every second line of it.
+_INTERLACES = ('h264', 'mpeg2video')
+_SHOWN_IN_VP8 = 0x10  # of the first byte of a frame, RFC 6386, 9.1
+_SEQUENCE_IN_HEVC = b'\x42\x01'  # how the parameters of a sequence begin, H.265, 7.3.1
+_PICTURE = '_pipe'  # how formats of a single picture are called
+# Frames of a video that is decoded as a whole are kept up to this size, in bytes.
+_KEPT = 1 << 28
+
+
+class PyAVReader:
+    """The frames of a video file, by number, as a full decode gives them.
+
+    All packets are read first; that needs no decoding, and as much memory as the file
+    is long. Their times tell which packet holds which frame. A frame is decoded from
+    the last key frame that does not come after it, in the order of decoding and in
+    that of display. On the way, frames that no other one refers to are left out if the
+    decoder can do so.
+
+    Where packets do not tell the number of a frame (times missing, equal, or made up,
+    as in AVI files; interlaced video; packets without frame), everything is decoded.
+
+    It has the methods of ``decord.VideoReader`` that ``DecordDecode`` calls.
+
+    Args:
+        file: Path of the file, or the file itself, open for reading.
+        name: What errors call it.
+        num_threads: Number of threads that decode, 0 for as many as there are cores.
+
+    Raises:
+        av.FFmpegError: It is no video.
+        ValueError: It has no video stream or no frames, or one that is needed to count
+            them cannot be decoded.
+    """
+
+    def __init__(
+        self, file: Union[str, BinaryIO], name: str, num_threads: int = 1
+    ) -> None:
+        self._name = name
+        self._container = av.open(file, 'r')
+        stream: Any = self._container.streams.best('video')
+        if stream is None or self._container.format.name.endswith(_PICTURE):
+            raise ValueError(f'{name} is no video: it has no video stream')
+        self._stream = stream
+        self._codec: Any = stream.codec_context
+        self._codec.thread_count = num_threads
+        if num_threads != 1:
+            self._codec.thread_type = 'AUTO'
+        # The last packet is empty and stands for the end.
+        self._packets = list(self._container.demux(stream))[:-1]
+        self._times: list[Any] = [packet.pts for packet in self._packets]
+        self._keys = [i for i, p in enumerate(self._packets) if p.is_keyframe]
+        self._skips = self._can_skip()
+        # Of every frame, in order, the number of its packet.
+        self._order: list[int] = []
+        self._kept: list = []
+        if self._can_look_up():
+            shown = [i for i, p in enumerate(self._packets) if not p.is_discard]
+            self._order = sorted(shown, key=self._times.__getitem__)
+            self._count = len(self._order)
+        else:
+            self._count = self._decode_all()
+        if not self._count:
+            raise ValueError(f'{name} has no frames')
+
+    def __len__(self) -> int:
+        return self._count
+
+    def get_avg_fps(self) -> float:
+        """Return the mean number of frames a second."""
+        return float(self._stream.average_rate or self._stream.guessed_rate)
+
+    def get_batch(self, indices: Iterable[int]) -> '_Frames':
+        """Return the frames (n, h, w, 3) of some numbers, in RGB.
+
+        Raises:
+            IndexError: There is no frame of such a number.
+            ValueError: A frame that is needed cannot be decoded.
+        """
+        indices = [int(i) for i in indices]
+        for i in indices:
+            if not 0 <= i < len(self):
+                raise IndexError(
+                    f'{self._name}: got frame {i}, expected 0 to {len(self) - 1}'
+                )
+        numbers = set(indices)
+        found = self._look_up(numbers) if self._order else self._pick(numbers)
+        if len(found) < len(numbers) and len(self._keys) > 1:
+            # With periodic intra refresh, decoding recovers only some frames after
+            # what is marked as a key frame.
+            self._keys = self._keys[:1]
+            found = self._look_up(numbers)
+        missing = sorted(numbers.difference(found))
+        if missing:
+            raise ValueError(f'{self._name}: frame {missing[0]} cannot be decoded')
+        return np.stack([found[i] for i in indices]).view(_Frames)
+
+    def seek(self, index: int) -> None:
+        """Go to the last key frame that is not after a frame."""
+        numbers = [n for n, i in enumerate(self._order) if i in self._keys]
+        k = bisect_right(numbers, index)
+        self._next = numbers[k - 1] if k else index
+
+    def next(self) -> '_Frames':
+        """Return the frame (h, w, 3) that :meth:`seek` went to."""
+        return self.get_batch([self._next])[0]
+
+    def _can_skip(self) -> bool:
+        name = self._codec.codec.canonical_name
+        if name != 'hevc':
+            return name in _CAN_SKIP
+        # What H.265 calls no reference may be one for frames of a higher layer.
+        parts = (self._codec.extradata or b'').split(_SEQUENCE_IN_HEVC)[1:]
+        return bool(parts) and all(part[:1] and not part[0] & 0xE for part in parts)
+
+    def _can_look_up(self) -> bool:
+        name = self._codec.codec.canonical_name
+        if name not in _ONE_FRAME or (name in _INTERLACES and self._is_interlaced()):
+            return False
+        if self._container.format.name == 'avi':
+            if len(self._keys) < len(self._packets):
+                return False
+        if None in self._times or len({*self._times}) < len(self._times):
+            return False
+        if name == 'vp8' and not all(map(_is_shown_in_vp8, self._packets)):
+            return False
+        # What comes ahead of the first key frame may not be decodable.
+        return self._keys[:1] == [0] and min(self._times) == self._times[0]
+
+    def _is_interlaced(self) -> bool:
+        return any(frame.interlaced_frame for _, frame in self._decode(0, 0))
+
+    def _start(self, position: int) -> int:
+        k = bisect_right(self._keys, position) - 1
+        while self._times[self._keys[k]] > self._times[position]:
+            k -= 1
+        return self._keys[k]
+
+    def _look_up(self, numbers: set[int]) -> dict[int, np.ndarray]:
+        wanted = {self._order[i]: i for i in numbers}
+        parts: list[list[int]] = []
+        for start, position in sorted((self._start(p), p) for p in wanted):
+            if parts and start <= parts[-1][1]:
+                parts[-1][1] = max(position, parts[-1][1])
+            else:
+                parts.append([start, position])
+        found = {}
+        for start, last in parts:
+            for position, frame in self._decode(start, last, wanted):
+                if position in wanted:
+                    found[wanted[position]] = self._convert(frame)
+        return found
+
+    def _decode_all(self) -> int:
+        """Return how many frames there are, and keep those of short videos."""
+        count = size = 0
+        for _, frame in self._decode(0, len(self._packets) - 1):
+            count += 1
+            size += sum(plane.buffer_size for plane in frame.planes)
+            if size <= _KEPT:
+                self._kept.append(frame)
+        if size > _KEPT:
+            self._kept.clear()
+        return count
+
+    def _pick(self, numbers: set[int]) -> dict[int, np.ndarray]:
+        frames: Iterable = self._kept
+        if not frames:
+            frames = (frame for _, frame in self._decode(0, len(self._packets) - 1))
+        first = islice(frames, max(numbers) + 1)
+        return {i: self._convert(f) for i, f in enumerate(first) if i in numbers}
+
+    def _decode(
+        self, first: int, last: int, wanted: Container[int] = ()
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield the frames of some packets, each with the number of its packet.
+
+        With numbers of packets that are wanted, others may be left out.
+        """
+        codec = self._codec
+        codec.flush_buffers()
+        skips = self._skips and bool(wanted)
+        skip = codec.skip_frame = 'DEFAULT'
+        for position in range(first, last + 1):
+            packet = self._packets[position]
+            if not packet.size:  # which the decoder would take for the end
+                raise ValueError(f'{self._name}: packet {position} is empty')
+            before = skip
+            skip = 'NONREF' if skips and position not in wanted else 'DEFAULT'
+            if skip != before:
+                codec.skip_frame = skip
+            packet.pts, packet.dts = position, None
+            for frame in self._send(packet, position):
+                yield frame.pts, frame
+        codec.skip_frame = 'DEFAULT'
+        for frame in self._send(None, last):
+            yield frame.pts, frame
+
+    def _send(self, packet: Optional[av.Packet], position: int) -> list:
+        try:
+            return self._codec.decode(packet)
+        except av.FFmpegError as error:
+            raise ValueError(
+                f'{self._name}: packet {position} of {len(self._packets)} cannot be '
+                f'decoded ({error.strerror})'
+            ) from error
+
+    def _convert(self, frame: Any) -> np.ndarray:
+        # The filter that gives decord its pictures is bicubic, which shows where the
+        # colours of odd sizes are interpolated.
+        picture = frame.to_ndarray(
+            format='rgb24',
+            width=self._stream.width,
+            height=self._stream.height,
+            interpolation='BICUBIC',
+        )
+        return np.rot90(picture, round(frame.rotation / 90))
+
+
+def _is_shown_in_vp8(packet: av.Packet) -> bool:
+    return bool(packet.size and memoryview(packet)[0] & _SHOWN_IN_VP8)
+
+
+class _Frames(np.ndarray):
+    """An array with the method by which decord's are asked for theirs."""
+
+    def asnumpy(self) -> np.ndarray:
+        return self.view(np.ndarray)
