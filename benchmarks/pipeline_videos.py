@@ -53,15 +53,9 @@ def write_video(path, size=(340, 256), seconds=10, key_interval=None, h264=False
         transient=True,
     )
     if h264:
-        source = f'-f rawvideo -pix_fmt bgr24 -s {size[0]}x{size[1]} -r 30 -i -'
         codec = '-pix_fmt yuv420p -c:v libx264'
         codec += f' -g {key_interval}' if key_interval else ''
-        command = f'ffmpeg -y -loglevel error {source} {codec} -an'.split()
-        with subprocess.Popen([*command, path], stdin=subprocess.PIPE) as process:
-            for frame in frames:
-                process.stdin.write(frame.data)
-        if process.returncode:
-            raise RuntimeError(f'ffmpeg could not write {path}')
+        encode(path, frames, size, codec)
     else:
         fourcc = cv2.VideoWriter_fourcc(*'mp4v')
         writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, fourcc, 30, size)
@@ -74,6 +68,17 @@ def write_video(path, size=(340, 256), seconds=10, key_interval=None, h264=False
             writer.write(frame)
         writer.release()
     return path
+
+
+def encode(path, frames, size, options, program='ffmpeg'):
+    """Write BGR frames by ffmpeg, 30 a second, with its options for the output."""
+    source = f'-f rawvideo -pix_fmt bgr24 -s {size[0]}x{size[1]} -r 30 -i -'
+    command = f'-y -loglevel error {source} {options} -an'.split()
+    with subprocess.Popen([program, *command, path], stdin=subprocess.PIPE) as process:
+        for frame in frames:
+            process.stdin.write(frame.data)
+    if process.returncode:
+        raise RuntimeError(f'ffmpeg could not write {path}')
 
 
 def describe(video):

@@ -41,6 +41,9 @@ LOOKED_UP = {
     'mpeg4.mp4': '-c:v mpeg4 -bf 2',
     'mpeg2.mpg': '-c:v mpeg2video -bf 2',
     'mpeg1.mpg': '-c:v mpeg1video',
+    'mpeg4.avi': '-c:v libxvid',
+    'b_frames.avi': '-c:v mpeg4 -bf 2',
+    'packed.avi': '-c:v libxvid -bf 2',
     'mjpeg.avi': '-c:v mjpeg -pix_fmt yuvj420p',
     'ffv1.mkv': '-c:v ffv1 -g 5',
     'prores.mov': '-c:v prores_ks -pix_fmt yuv422p10le',
@@ -49,8 +52,6 @@ LOOKED_UP = {
 }
 # and for these everything is decoded.
 DECODED = {
-    'b_frames.avi': '-c:v mpeg4 -bf 2',
-    'packed.avi': '-c:v libxvid -bf 2',
     'h264.avi': '-c:v libx264',
     'no_times.h264': '-c:v libx264',
     'no_times.h265': f'-c:v libx265 -x265-params {X265}',
@@ -159,7 +160,7 @@ def test_frames_without_reference_are_left_out(folder, name, most, monkeypatch):
 def test_what_packets_do_not_tell_is_decoded(folder, name, monkeypatch):
     path = encode(folder / name, DECODED[name])
     packets, _ = count_decoded(path, [0], monkeypatch)
-    assert packets > FRAMES - 3  # two of packed.avi have two frames
+    assert packets >= FRAMES
 
 
 def test_packets_of_frames_that_are_not_shown(folder, monkeypatch):
@@ -177,7 +178,7 @@ def test_packets_of_frames_that_are_not_shown(folder, monkeypatch):
 
 
 def test_long_videos_of_that_kind_are_not_kept(folder, monkeypatch):
-    path = encode(folder / 'long.avi', DECODED['b_frames.avi'])
+    path = encode(folder / 'long.avi', DECODED['h264.avi'])
     expected = decode_fully(path)
     monkeypatch.setattr('mmtemporal.datasets.transforms.pyav_reader._KEPT', 9999)
     packets, _ = count_decoded(path, [40], monkeypatch)

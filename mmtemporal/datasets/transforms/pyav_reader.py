@@ -8,6 +8,8 @@ from typing import Any, BinaryIO, Optional, Union
 import av
 import numpy as np
 
+from .vop_order import read_vop_order
+
 # Their packets hold one frame each, and a key frame needs nothing ahead of it.
 _ONE_FRAME = (
     *('h264', 'hevc', 'mpeg1video', 'mpeg2video', 'mpeg4', 'vp8', 'vp9', 'av1'),
@@ -34,7 +36,7 @@ class PyAVReader:
     decoder can do so.
 
     Where packets do not tell the number of a frame (times missing, equal, or made up,
-    as in AVI files; interlaced video; packets without frame), everything is decoded.
+    as for H.264 in AVI; interlaced video; packets without frame), all is decoded.
 
     It has the methods of ``decord.VideoReader`` that ``DecordDecode`` calls.
 
@@ -133,15 +135,26 @@ class PyAVReader:
         name = self._codec.codec.canonical_name
         if name not in _ONE_FRAME or (name in _INTERLACES and self._is_interlaced()):
             return False
-        if self._container.format.name == 'avi':
-            if len(self._keys) < len(self._packets):
-                return False
+        if self._container.format.name == 'avi' and len(self._keys) < len(self._times):
+            return name == 'mpeg4' and self._read_avi_times()
         if None in self._times or len({*self._times}) < len(self._times):
             return False
         if name == 'vp8' and not all(map(_is_shown_in_vp8, self._packets)):
             return False
         # What comes ahead of the first key frame may not be decodable.
         return self._keys[:1] == [0] and min(self._times) == self._times[0]
+
+    def _read_avi_times(self) -> bool:
+        """Take the order of frames for their times, which AVI files do not have."""
+        found = read_vop_order(map(bytes, self._packets))
+        if found is None:
+            return False
+        for time, position in enumerate(found.order):
+            self._times[position] = time
+        self._keys = [i for i in self._keys if i in found.clean]
+        # A decoder that leaves out a frame forgets the rest of the packet.
+        self._skips = self._skips and not found.packed
+        return self._keys[:1] == [0] and self._times[0] == 0
 
     def _is_interlaced(self) -> bool:
         return any(frame.interlaced_frame for _, frame in self._decode(0, 0))
