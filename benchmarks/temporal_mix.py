@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmtemporal.ops import temporal_mix
-from mmtemporal.ops.temporal_mix import mix_reference
+from mmtemporal.ops.mix_reference import mix_reference
 
 # The formulation of the paper stands beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tests'))

@@ -10,12 +10,12 @@ band of K weights, which costs K multiply-adds a value.
 from typing import Any, Optional
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .autocast import without_autocast
 from .band import cut_band, transpose_band
-from .temporal_mix_triton import is_available as has_kernels
+from .kernel_check import has_kernels
+from .mix_reference import mix_reference
 from .tracing import is_traced
 
 
@@ -85,23 +85,6 @@ def _mix_frames(frames: Tensor, weights: Tensor) -> Tensor:
         return mix_reference(frames, weights)
     n, t = frames.shape[:2]
     return _Mix.apply(frames, weights.expand(n, -1, t, -1))
-
-
-def mix_reference(frames: Tensor, weights: Tensor) -> Tensor:
-    """Mix with weights in the plainest torch, as the formula is written.
-
-    Shape:
-        - frames: (n, t, c, h, w)
-        - weights: (n or 1, k, t or 1, m), m being at most c
-        - output: (n, t, c, h, w), of which the channels from m on are the input's
-    """
-    t, k = frames.size(1), weights.size(1)
-    moved, kept = frames.tensor_split([weights.size(3)], 2)
-    padded = F.pad(moved, (0, 0) * 3 + (k // 2, k // 2))
-    mixed: Any = sum(
-        weights[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k)
-    )
-    return torch.cat((mixed, kept), 2) if kept.size(2) else mixed
 
 
 class _Mix(torch.autograd.Function):

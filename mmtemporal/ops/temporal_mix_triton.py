@@ -150,6 +150,12 @@ def _layout(frames: Tensor) -> Optional[_Layout]:
     return _Layout(True, pixel_stride) if stride_c == 1 else None
 
 
+def is_channels_last(frames: Tensor) -> bool:
+    """Whether the kernels read frames (n, t, c, h, w) as pixels x channels."""
+    layout = _layout(frames)
+    return layout is not None and layout.channels_last
+
+
 def _readable(frames: Tensor) -> Tensor:
     """Copy frames unless the kernels can read them where they are."""
     return frames.contiguous() if _layout(frames) is None else frames

@@ -7,14 +7,17 @@ whole process. So pytest does not find this file by itself: a test beside it run
 """
 
 import sys
+import warnings
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch._subclasses import FakeTensorMode
 from torch.autograd import gradcheck, gradgradcheck
 
-from mmtemporal.ops import temporal_mix
-from mmtemporal.ops.temporal_mix import mix_reference
+from mmtemporal.ops import kernel_check, temporal_mix
+from mmtemporal.ops import temporal_mix_kernels as kernels
+from mmtemporal.ops.mix_reference import mix_reference
 
 ops = torch.ops.mmtemporal
 
@@ -218,3 +221,91 @@ def test_temporal_mix_uses_them(num_channels, monkeypatch):
     torch.testing.assert_close(actual, gradients)
     assert len(asked) == 3
     assert gradgradcheck(mix, (x, weights), fast_mode=True)
+
+
+# ------------------------------------------- what a first use looks at
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch):
+    """Nothing has been looked at, and the interpreter takes the place of a GPU."""
+    monkeypatch.setattr(kernel_check, 'is_available', lambda x: True)
+    monkeypatch.setattr(kernel_check, '_results', {})
+
+
+class Broken:
+    """A kernel that runs, after which something is done to its output."""
+
+    def __init__(self, kernel, spoil):
+        self.kernel, self.spoil = kernel, spoil
+
+    def __getitem__(self, grid):
+        def launch(out, *args, **kwargs):
+            self.kernel[grid](out, *args, **kwargs)
+            self.spoil(out)
+
+        return launch
+
+
+def fail(out):
+    raise RuntimeError('no such instruction')
+
+
+@pytest.mark.parametrize('dtype', DTYPES)
+@pytest.mark.parametrize('channels_last', [False, True])
+def test_right_kernels_pass(dtype, channels_last):
+    assert kernel_check.find_fault(torch.device('cpu'), dtype, channels_last) is None
+
+
+def mix_and_differentiate(layout, dtype):
+    x = make_frames(2, 4, 4, 3, 2, layout, dtype).flatten(0, 1).requires_grad_()
+    weights = make_weights(2, 3, 4, 4, dtype).requires_grad_()
+    mixed = temporal_mix(x, 4, weights)
+    with torch.no_grad():
+        expected = mix_reference(x.unflatten(0, (2, 4)), weights).flatten(0, 1)
+    torch.testing.assert_close(mixed.detach(), expected)
+    torch.autograd.grad(mixed.sum(), (x, weights))
+
+
+@pytest.mark.parametrize(
+    ('kernel', 'spoil', 'reason'),
+    [
+        ('mix_kernel', lambda out: out.mul_(1.001), 'the output differs by'),
+        (
+            'mix_kernel',
+            lambda out: out.fill_(float('nan')),
+            'the output differs by nan',
+        ),
+        (
+            'correlate_kernel',
+            lambda out: out.add_(1),
+            'gradient of the weights differs',
+        ),
+        ('mix_kernel', fail, 'RuntimeError: no such instruction'),
+    ],
+)
+def test_a_wrong_kernel_is_named_once_and_not_used(
+    kernel, spoil, reason, as_on_a_gpu, monkeypatch
+):
+    monkeypatch.setattr(kernels, kernel, Broken(getattr(kernels, kernel), spoil))
+    with pytest.warns(RuntimeWarning) as caught:
+        mix_and_differentiate('contiguous', torch.float64)
+    (warning,) = caught
+    text = str(warning.message)
+    assert reason in text and 'torch.float64, contiguous, on cpu' in text
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        mix_and_differentiate('contiguous', torch.float64)
+    with pytest.warns(RuntimeWarning, match=r'torch\.float32, channels last, on cpu'):
+        mix_and_differentiate('channels_last', torch.float32)
+
+
+def test_modes_of_the_caller_do_not_matter(as_on_a_gpu):
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16):
+            temporal_mix(torch.randn(4, 2, 3, 3), 4, torch.randn(1, 3, 1, 2))
+        with FakeTensorMode():
+            temporal_mix(torch.randn(4, 2, 3, 3).bfloat16(), 4, torch.randn(1, 3, 1, 2))
+    results = kernel_check._results
+    assert len(results) == 2 and set(results.values()) == {None}

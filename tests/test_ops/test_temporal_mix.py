@@ -5,7 +5,7 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from mmtemporal.ops import temporal_mix
-from mmtemporal.ops.temporal_mix import mix_reference
+from mmtemporal.ops.mix_reference import mix_reference
 
 LAYOUTS = ('contiguous', 'channels_last', 'channel_slice')
 

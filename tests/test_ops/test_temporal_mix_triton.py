@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch._subclasses import FakeTensorMode
 
-from mmtemporal.ops import temporal_mix, temporal_mix_triton
-from mmtemporal.ops.temporal_mix import mix_reference
+from mmtemporal.ops import kernel_check, temporal_mix, temporal_mix_triton
+from mmtemporal.ops.mix_reference import mix_reference
 
 # Before, its compiler was called in another way.
 triton = pytest.importorskip('triton', minversion='3.4')
@@ -176,7 +177,7 @@ def compare_derivatives(size, layout, dtype):
     x = make_frames(n, t, c, h, w, layout, dtype, 'cuda').flatten(0, 1)
     weights = make_weights(n, k, t, c, dtype, 'cuda')
     upstream = torch.randn_like(x)
-    assert temporal_mix_triton.is_available(x)
+    assert kernel_check.has_kernels(x.unflatten(0, (n, t)))
 
     def mix(x, weights):
         return temporal_mix(x, t, weights)
@@ -194,6 +195,29 @@ def compare_derivatives(size, layout, dtype):
     )
     for actual, exact in zip(differentiate(mix, x, weights, upstream), expected):
         assert_close(actual, exact, dtype)
+
+
+@pytest.fixture
+def as_if_available(monkeypatch):
+    monkeypatch.setattr(kernel_check, 'is_available', lambda x: True)
+    monkeypatch.setattr(kernel_check, '_results', {})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='for machines without a GPU')
+def test_a_device_that_cannot_run_them_uses_the_plain_form(as_if_available):
+    x, weights = torch.randn(8, 3, 5, 5), torch.randn(1, 3, 1, 3)
+    with pytest.warns(RuntimeWarning, match='kernels of temporal mixing are not used'):
+        mixed = temporal_mix(x, 4, weights)
+    expected = mix_reference(x.unflatten(0, (2, 4)), weights).flatten(0, 1)
+    torch.testing.assert_close(mixed, expected)
+
+
+def test_nothing_is_looked_at_while_a_graph_is_captured(as_if_available, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_current_stream_capturing', lambda: True)
+    with FakeTensorMode():
+        frames = torch.empty(1, 4, 3, 2, 2, device='cuda')
+    assert not kernel_check.has_kernels(frames)
+    assert not kernel_check._results
 
 
 def test_wrong_shapes_are_named():
