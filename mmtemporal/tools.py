@@ -1,6 +1,7 @@
 """Run a stock MMAction2 tool with this package imported first.
 
     python -m mmtemporal.tools train CONFIG --work-dir WORK_DIR
+    python -m mmtemporal.tools doctor
     torchrun --nproc_per_node=2 -m mmtemporal.tools train CONFIG --launcher pytorch
 
 Some tools import ``mmaction.models``, or load a checkpoint, before they have read a
@@ -21,7 +22,8 @@ REPLACED = ('SampleFrames', 'UniformSample', 'UntrimmedSampleFrames')
 USAGE = """usage: python -m mmtemporal.tools TOOL [ARGUMENTS OF THE TOOL]
 
 Runs a tool of MMAction2, such as train, get_flops or analysis_tools/get_flops,
-with mmtemporal imported first. Tools:
+with mmtemporal imported first, or doctor, which prints what a report of a fault
+needs. Tools:
 """
 
 
@@ -78,6 +80,11 @@ def main(argv: list[str]) -> int:
     if not argv:
         print(USAGE + listing, file=sys.stderr)
         return 2
+
+    if argv[0] == 'doctor':
+        from mmtemporal import doctor
+
+        return doctor.main(argv[1:])
 
     wanted = argv[0].removesuffix('.py')
     matches = [name for name in tools if f'/{name}'.endswith(f'/{wanted}')]

@@ -86,7 +86,7 @@ def test_folders_of_the_table_exist():
 def test_forms_ask_for_the_environment():
     for name in ('bug', 'question'):
         form = (FORMS / f'{name}.yml').read_text()
-        assert 'python -m mmtemporal.environment' in form
+        assert 'python -m mmtemporal.tools doctor' in form
 
 
 def test_environment_report(tmp_path):

@@ -5,6 +5,8 @@ returns whether it acted. Only documented gaps are closed; an installation that
 does not show the symptom is left as it is.
 """
 
+from collections.abc import Callable
+
 from .amp import allow_amp_on_cpu, cast_half_scores
 from .checkpoints import allow_training_checkpoints, read_urls_safely
 from .distributed import init_dist_on_cpu, wrap_ddp_on_cpu
@@ -20,6 +22,7 @@ from .imports import (
 from .transforms import widen_hue
 
 __all__ = [
+    'acted',
     'add_config_scope',
     'alias_importlib_metadata',
     'allow_amp_on_cpu',
@@ -38,22 +41,29 @@ __all__ = [
 ]
 
 
+_FIXES: tuple[Callable[[], bool], ...] = (
+    restore_find_loader,
+    allow_newer_mmcv,  # before any import of mmaction
+    alias_importlib_metadata,  # first: mmaction.utils.dependency needs it
+    stub_drn,
+    disable_multimodal_without_timm,
+    add_config_scope,
+    restore_trapz,
+    widen_hue,
+    allow_training_checkpoints,
+    read_urls_safely,
+    init_dist_on_cpu,
+    wrap_ddp_on_cpu,
+    allow_amp_on_cpu,
+)
+# Those that acted when the package was imported.
+acted: list[Callable[[], bool]] = []
+
+
 def apply() -> None:
     """Apply every fix that must be in place before ``mmaction.models`` is imported.
 
     :func:`cast_half_scores` is not among them: it changes classes of
     ``mmaction.models`` and is called by ``mmtemporal.models``.
     """
-    restore_find_loader()
-    allow_newer_mmcv()  # before any import of mmaction
-    alias_importlib_metadata()  # first: mmaction.utils.dependency needs it
-    stub_drn()
-    disable_multimodal_without_timm()
-    add_config_scope()
-    restore_trapz()
-    widen_hue()
-    allow_training_checkpoints()
-    read_urls_safely()
-    init_dist_on_cpu()
-    wrap_ddp_on_cpu()
-    allow_amp_on_cpu()
+    acted.extend(fix for fix in _FIXES if fix())
