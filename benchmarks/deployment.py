@@ -88,18 +88,16 @@ def measure(name, args, baseline, folder):
     runs = {variant: deployment.run(variant) for variant in args.variants}
     rows = []
     for batch in args.batches:
-        x, other = clips[:batch], baseline[1][:batch]
+        x = clips[:batch]
         cases = {variant: partial(run, x) for variant, run in runs.items()}
         if name != BASELINE:
-            cases[BASELINE] = partial(baseline[0], other)
+            cases[BASELINE] = partial(baseline[0], baseline[1][:batch])
         label = f'{name}, {batch} clip(s)'
         clock = time.process_time if args.threads == 1 else time.perf_counter
         times = interleave(cases, args.rounds, description=label, clock=clock)
-        first = times.get(BASELINE, times[REFERENCE])
         expected = runs[REFERENCE](x)
         for variant, run in runs.items():
             difference = (run(x) - expected).abs().max() / expected.abs().max()
-            middle, minimum, maximum = ratio(times[variant], first)
             rows.append(
                 dict(
                     network=name,
@@ -108,11 +106,7 @@ def measure(name, args, baseline, folder):
                     depth=args.depth,
                     frames=FRAMES,
                     size=args.size,
-                    seconds=round(median(times[variant]), 5),
-                    ratio=round(middle, 3),
-                    ratio_min=round(minimum, 3),
-                    ratio_max=round(maximum, 3),
-                    own_ratio=round(ratio(times[variant], times[REFERENCE])[0], 3),
+                    **compare(times, variant),
                     difference=f'{difference:.1e}',
                     megabytes=round(deployment.megabytes(variant), 1),
                     rounds=args.rounds,
@@ -122,6 +116,19 @@ def measure(name, args, baseline, folder):
             )
     torch.compiler.reset()  # what is compiled of a class is limited
     return rows
+
+
+def compare(times, variant):
+    """Return the columns of times."""
+    own, found = times[REFERENCE], times[variant]
+    middle, minimum, maximum = ratio(found, times.get(BASELINE, own))
+    return dict(
+        seconds=round(median(found), 5),
+        ratio=round(middle, 3),
+        ratio_min=round(minimum, 3),
+        ratio_max=round(maximum, 3),
+        own_ratio=round(ratio(found, own)[0], 3),
+    )
 
 
 def versions():
