@@ -32,10 +32,8 @@ def make_table(kind, batch=None):
         rows,
         lambda row: f'{float(row["ratio"]):.2f} ({float(row["own_ratio"]):.2f})',
         {
-            'difference': lambda found: (
-                f'{max(float(x["difference"]) for x in found):.0e}'
-            ),
-            'MB': lambda found: span(float(row['megabytes']) for row in found),
+            'difference': lambda found: f'{column(found, "difference")[-1]:.0e}',
+            'MB': lambda found: span(column(found, 'megabytes')),
         },
     )
     note = f'{batch} clip(s), {settings(rows)} (`benchmarks/results/{SPEED}`).'
