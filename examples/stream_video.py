@@ -131,10 +131,9 @@ def write_on(frame: np.ndarray, lines: list[str]) -> None:
     """Write lines into the upper left corner."""
     scale, font = frame.shape[0] / 480, cv2.FONT_HERSHEY_SIMPLEX
     for i, line in enumerate(lines):
-        place = int(10 * scale), int((30 + 30 * i) * scale)
-        for colour, width in (BLACK, 4), (WHITE, 1):  # an outline below
-            width = max(1, round(width * scale))
-            cv2.putText(frame, line, place, font, 0.8 * scale, colour, width)
+        for colour, shift in (BLACK, 2), (WHITE, 0):  # with a shadow
+            place = int((10 + shift) * scale), int((30 + 30 * i + shift) * scale)
+            cv2.putText(frame, line, place, font, 0.8 * scale, colour)
 
 
 # ----------------------------------------------------------------------- scores
@@ -265,7 +264,7 @@ def stream(args: argparse.Namespace) -> None:
         )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(arguments: Optional[list]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -278,7 +277,7 @@ def parse_args() -> argparse.Namespace:
     add('--top', type=int, default=3, help='classes to show')
     add('--out', type=Path, help='write the frames with the classes to this .mp4 file')
     add('--show', action='store_true', help='open a window, which q closes')
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     if min(args.stride, args.top) < 1 or not 0 <= args.smoothing < 1:
         parser.error('--stride and --top are 1 or more, --smoothing is 0 to below 1')
     if not args.model.is_file():
@@ -286,9 +285,9 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def main() -> None:
+def main(arguments: Optional[list] = None) -> None:
     try:
-        stream(parse_args())
+        stream(parse_args(arguments))
     except ValueError as error:
         raise SystemExit(f'error: {error}') from None
     except KeyboardInterrupt:
