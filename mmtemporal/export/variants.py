@@ -8,9 +8,9 @@ from torch import Tensor
 
 from .files import INPUT, quiet, require
 
-# Temporal layers, sums and the classification stay in float32. That takes no more time,
-# and OpenVINO 2026.4 computes Gemm and Add of eight bits wrongly for all views of a
-# batch but the first.
+# Temporal layers, sums and the classification stay in float32. That took no more time,
+# and of a batch OpenVINO 2026.4 gave only the first view its scores where Gemm (of TIN)
+# or Add (of TAdaFormer) were in eight bits.
 _STATIC_OPERATORS = ('Conv', 'Relu', 'MaxPool', 'MatMul')
 
 
