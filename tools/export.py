@@ -11,10 +11,13 @@ be written down is refused.
 
 import argparse
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Optional
 
 from mmengine import Config, DictAction
+from torch import nn
 
 from mmtemporal.checkpoints.files import check_target
 from mmtemporal.checkpoints.fit import load_trained
@@ -36,11 +39,13 @@ from mmtemporal.export.comparison import (
     compare,
     demand_equality,
     noise_sample,
+    read_views,
     run_all,
     video_sample,
     with_averaging,
 )
 from mmtemporal.export.files import OPSET
+from mmtemporal.export.variants import write_static_int8
 from mmtemporal.models import fuse_for_inference
 
 
@@ -69,7 +74,7 @@ def parse_args(arguments: Optional[list] = None) -> argparse.Namespace:
     add('--frames', type=int, help='num_segments, or frames of a 3-D clip')
     add('--size', type=int, help='height and width of the frames in pixels')
     add('--label-map', type=Path, help='names of the classes, one in each line')
-    for name, what in (('fp16', 'half precision'), ('int8', 'weights of eight bits')):
+    for name, what in (('fp16', 'half precision'), ('int8', 'eight bits')):
         add(
             f'--{name}',
             action='store_true',
@@ -89,10 +94,21 @@ def parse_args(arguments: Optional[list] = None) -> argparse.Namespace:
         action='store_true',
         help='run code that the checkpoint names; only for files that you trust',
     )
+    add(
+        '--calibrate',
+        type=Path,
+        nargs='+',
+        default=[],
+        metavar='VIDEO',
+        help='with --int8, take the scales of feature maps from these videos, or '
+        'folders of frames, once and for all: faster; some dozens of each kind will do',
+    )
     args = parser.parse_args(arguments)
     args.variants = [name for name in VARIANTS if getattr(args, name)]
     if args.variants and args.format != 'onnx':
         parser.error(f'--{args.variants[0]} needs --format onnx')
+    if args.calibrate and not args.int8:
+        parser.error('--calibrate needs --int8')
     return args
 
 
@@ -119,6 +135,22 @@ def all_changes(args: argparse.Namespace) -> dict:
     return changes
 
 
+def writers(args: argparse.Namespace, model: nn.Module) -> dict[str, Callable]:
+    """Return what writes each variant, given the ONNX file and a name."""
+    found = {name: VARIANTS[name] for name in args.variants}
+    if args.calibrate:
+        missing = [str(video) for video in args.calibrate if not video.exists()]
+        if missing:
+            raise ValueError(f'{missing[0]} is no file, and no folder of frames')
+        views = (
+            view[None]
+            for video in args.calibrate
+            for view in read_views(model, video, args.normalise)
+        )
+        found['int8'] = partial(write_static_int8, views=views)
+    return found
+
+
 def megabytes(file: Path) -> str:
     return f'{file.stat().st_size / 1e6:.1f} MB'
 
@@ -135,6 +167,7 @@ def export(args: argparse.Namespace) -> None:
     if args.label_map:
         classes = read_class_names(args.label_map, model.cls_head.num_classes)
     view = view_of(model.cfg, args.normalise, classes)
+    variants = writers(args, model)
     shape = input_shape(model.cfg)
     reference = ClipScores(model, shape, args.normalise)
     noise = noise_sample(reference, view)
@@ -153,8 +186,8 @@ def export(args: argparse.Namespace) -> None:
         kind.write(network, noise.frames[:2], view, files[''])
         outcomes = {'': run_all(kind.open(files['']), groups)}
         demand_equality(outcomes[''])
-        for name in args.variants:
-            VARIANTS[name](files[''], files[name])
+        for name, write in variants.items():
+            write(files[''], files[name])
             outcomes[name] = run_all(kind.open(files[name]), groups)
         for name, file in files.items():
             file.replace(targets[name])

@@ -73,10 +73,25 @@ def video_sample(model: nn.Module, video: Path, normalise: bool) -> Sample:
         inputs = model.data_preprocessor(data)['inputs']
         rows = inputs.split(shape[0], 1)
         scores = torch.cat([model(row, stage='head') for row in rows])
-    frames = split_views(pixels if normalise else inputs[0], shape)
+    return Sample(_as_exported(model, pixels, inputs[0], normalise), scores)
+
+
+def read_views(model: nn.Module, video: Path, normalise: bool) -> Tensor:
+    """Read a video by the test pipeline, and return its views without scores."""
+    data = read_video(model.cfg, video)
+    pixels = data['inputs'][0]
+    inputs = model.data_preprocessor(data)['inputs'][0]
+    return _as_exported(model, pixels, inputs, normalise)
+
+
+def _as_exported(
+    model: nn.Module, pixels: Tensor, inputs: Tensor, normalise: bool
+) -> Tensor:
+    """Return the views that an exported network takes, of what the model takes."""
+    frames = split_views(pixels if normalise else inputs, input_shape(model.cfg))
     if model.data_preprocessor.to_rgb and not normalise:
         frames = frames.flip(2)  # the file takes RGB
-    return Sample(frames, scores)
+    return frames
 
 
 class Outcome(NamedTuple):
