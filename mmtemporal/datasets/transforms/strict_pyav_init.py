@@ -11,7 +11,7 @@ from mmtemporal.checks import check_integer
 from mmtemporal.registry import TRANSFORMS
 
 from .strict_decord_init import has_frames_already
-from .video_container import check_container
+from .video_container import check_container, check_file
 
 
 @TRANSFORMS.register_module()
@@ -82,8 +82,7 @@ class StrictPyAVInit(DecordInit):
         if not osp.splitext(filename)[1]:
             filename += '.mp4'  # as the stock class does
         if self.io_backend == 'disk':
-            with open(filename, 'rb') as file:
-                check_container(file, filename)
+            check_file(filename)
             source: Any = filename
         else:
             if self.file_client is None:
