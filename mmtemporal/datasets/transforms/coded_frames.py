@@ -1,4 +1,4 @@
-"""Whether each packet of a video holds one frame, by what is in the packets."""
+"""What the packets of a video are, by what is in them: one frame each, or not."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,12 +6,33 @@ import av
 
 from .nal_units import allows_fields, read_length_size, split_parameters, split_units
 
+_CAN_SKIP = ('h264', 'mpeg1video', 'mpeg2video', 'mpeg4')
 _SHOWN_IN_VP8 = 0x10  # of the first byte of a frame, RFC 6386, 9.1
 # Kinds of units, ITU-T H.264, 7.4.1, and H.265, 7.4.2.2.
-_SEQUENCE_IN_H264 = 7
+_SEQUENCE_IN_H264, _SEQUENCE_IN_HEVC = 7, 33
 _PARAMETERS = {'h264': (7, 8), 'hevc': (32, 33, 34)}
 _BROKEN_LINKS = (16, 17, 18)
 _ENDS = (36, 37)
+
+
+def can_skip(codec: str, extradata: bytes) -> bool:
+    """Whether a decoder can leave out frames that no other frame refers to.
+
+    Args:
+        codec: Name of the codec.
+        extradata: What the container stores of it.
+    """
+    if codec != 'hevc':
+        return codec in _CAN_SKIP
+    # What H.265 calls no reference may be one for frames of a higher layer.
+    sequences = [
+        unit
+        for unit in split_parameters(codec, extradata)
+        if _read_kind(codec, unit[0]) == _SEQUENCE_IN_HEVC
+    ]
+    return bool(sequences) and all(
+        unit[2:3] and not unit[2] & 0xE for unit in sequences
+    )
 
 
 def hold_one_frame_each(

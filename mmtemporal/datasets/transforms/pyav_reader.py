@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Optional, Union
 import av
 import numpy as np
 
-from .coded_frames import hold_one_frame_each
+from .coded_frames import can_skip, hold_one_frame_each
 from .picture_order import read_picture_order
 from .pyav_container import open_container
 
@@ -17,8 +17,6 @@ _ONE_FRAME = (
     *('h264', 'hevc', 'mpeg1video', 'mpeg2video', 'mpeg4', 'vp8', 'vp9', 'av1'),
     *('ffv1', 'mjpeg', 'prores'),
 )
-# Their decoders can leave out frames that no other frame refers to.
-_CAN_SKIP = ('h264', 'hevc', 'mpeg1video', 'mpeg2video', 'mpeg4')
 # A packet of theirs may be half a frame, every second line of it; and it may begin
 # with key frames from which the picture builds up.
 _INTERLACES = ('h264', 'mpeg2video')
@@ -26,7 +24,6 @@ _INTERLACES = ('h264', 'mpeg2video')
 _REORDERS = ('h264', 'hevc')
 # and theirs of which type each is, from which the order follows.
 _HAS_TYPES = ('mpeg1video', 'mpeg2video', 'mpeg4')
-_SEQUENCE_IN_HEVC = b'\x42\x01'  # how the parameters of a sequence begin, H.265, 7.3.1
 # Frames of a video that is decoded as a whole are kept up to this size, in bytes.
 _KEPT = 1 << 28
 
@@ -60,23 +57,29 @@ class PyAVReader:
         self, file: Union[str, BinaryIO], name: str, num_threads: int = 1
     ) -> None:
         self._name = name
-        self._container, stream = open_container(file, name)
-        self._stream = stream
+        container, stream = open_container(file, name)
+        self._format = container.format.name
+        self._rate = stream.average_rate or stream.guessed_rate
         self._codec: Any = stream.codec_context
+        self._codec_name = self._codec.codec.canonical_name
+        self._extradata = self._codec.extradata or b''
         # Those of the first frame; decoding changes them where others follow.
         self._size = (stream.width, stream.height)
         self._codec.thread_count = num_threads
         if num_threads != 1:
             self._codec.thread_type = 'AUTO'
-        # The last packet is empty and stands for the end.
-        self._packets = list(self._container.demux(stream))[:-1]
+        # Beyond the end, PyAV stumbles over streams that it met on the way.
+        self._packets = list(takewhile(_is_no_end, container.demux(stream)))
+        # Container and streams refer to each other. Garbage with threads must not be
+        # left, which a process that is forked from this one could not end.
+        container.close()
         self._times: list[Any] = [packet.pts for packet in self._packets]
         self._keys = [i for i, p in enumerate(self._packets) if p.is_keyframe]
-        self._skips = self._can_skip()
+        self._skips = can_skip(self._codec_name, self._extradata)
         # Of every frame, in order, the number of its packet.
         self._order: list[int] = []
         self._kept: list = []
-        if self._can_look_up():
+        if self._packets and self._can_look_up():
             shown = [i for i, p in enumerate(self._packets) if not p.is_discard]
             self._order = sorted(shown, key=self._times.__getitem__)
             self._count = len(self._order)
@@ -90,7 +93,7 @@ class PyAVReader:
 
     def get_avg_fps(self) -> float:
         """Return the mean number of frames a second."""
-        return float(self._stream.average_rate or self._stream.guessed_rate)
+        return float(self._rate)
 
     def get_batch(self, indices: Iterable[int]) -> '_Frames':
         """Return the frames (n, h, w, 3) of some numbers, in RGB.
@@ -123,22 +126,15 @@ class PyAVReader:
         """Return the frame (h, w, 3) that :meth:`seek` went to."""
         return self.get_batch([self._next])[0]
 
-    def _can_skip(self) -> bool:
-        name = self._codec.codec.canonical_name
-        if name != 'hevc':
-            return name in _CAN_SKIP
-        # What H.265 calls no reference may be one for frames of a higher layer.
-        parts = (self._codec.extradata or b'').split(_SEQUENCE_IN_HEVC)[1:]
-        return bool(parts) and all(part[:1] and not part[0] & 0xE for part in parts)
-
     def _can_look_up(self) -> bool:
-        name = self._codec.codec.canonical_name
-        data = self._codec.extradata or b''
-        if name not in _ONE_FRAME or not hold_one_frame_each(name, data, self._packets):
+        name = self._codec_name
+        if name not in _ONE_FRAME or not hold_one_frame_each(
+            name, self._extradata, self._packets
+        ):
             return False
         if name in _INTERLACES and not self._begins_with_a_frame():
             return False
-        if self._container.format.name == 'avi' and len(self._keys) < len(self._times):
+        if self._format == 'avi' and len(self._keys) < len(self._times):
             return name == 'mpeg4' and self._read_avi_times()
         if None in self._times or len({*self._times}) < len(self._times):
             return False
@@ -160,7 +156,7 @@ class PyAVReader:
         decoded = [packet.dts for packet in self._packets if packet.dts is not None]
         if decoded != sorted(decoded):
             return False
-        name = self._codec.codec.canonical_name
+        name = self._codec_name
         # Decoding never gets past an empty packet.
         packets = list(takewhile(len, map(bytes, self._packets)))
         shown = sorted(range(len(packets)), key=self._times.__getitem__)
@@ -193,10 +189,11 @@ class PyAVReader:
         if not self._order:
             return self._pick(numbers)
         found = self._look_up(numbers)
-        if found is not None and len(found) < len(numbers) and len(self._keys) > 1:
+        if found is not None and (len(found) < len(numbers) or self._is_damaged):
             # With periodic intra refresh, decoding recovers only some frames after
-            # what is marked as a key frame.
-            self._keys = self._keys[:1]
+            # what is marked as a key frame. How damage is concealed depends on all
+            # that was decoded before.
+            self._keys, self._skips = self._keys[:1], False
             found = self._look_up(numbers)
         return self._pick(numbers) if found is None else found
 
@@ -210,10 +207,12 @@ class PyAVReader:
             else:
                 parts.append([start, position])
         found = {}
+        self._is_damaged = False
         for start, last in parts:
             times = []
             for position, frame in self._decode(start, last, wanted):
                 times.append(self._times[position])
+                self._is_damaged |= frame.is_corrupt
                 if times[-2:] != sorted(times[-2:]):
                     return None
                 if position in wanted:
@@ -285,6 +284,10 @@ class PyAVReader:
             threads=1,  # more cost twice as much for a picture of this size
         )
         return np.rot90(picture.to_ndarray(), round(frame.rotation / 90))
+
+
+def _is_no_end(packet: av.Packet) -> bool:
+    return bool(packet.size) or not packet.pts is packet.dts is None
 
 
 class _Frames(np.ndarray):
