@@ -287,7 +287,7 @@ class PyAVReader:
 
 
 def _is_no_end(packet: av.Packet) -> bool:
-    return bool(packet.size) or not packet.pts is packet.dts is None
+    return bool(packet.size or packet.pts is not None or packet.dts is not None)
 
 
 class _Frames(np.ndarray):
