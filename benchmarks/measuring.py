@@ -36,6 +36,13 @@ def interleave(
     return times
 
 
+def check_device(parser, device):
+    """Stop a program whose --device is not there."""
+    known = ['cpu', *(f'cuda:{i}' for i in range(torch.cuda.device_count()))]
+    if device not in known and not (device == 'cuda' and len(known) > 1):
+        parser.error(f'--device {device}: torch finds {", ".join(known)}')
+
+
 def synchronize(device):
     if torch.device(device).type == 'cuda':
         torch.cuda.synchronize(device)

@@ -22,7 +22,7 @@ from statistics import median
 
 import torch
 from frame_wise import frame_wise_clip
-from measuring import interleave, machine, peak_memory, ratio, write_csv
+from measuring import check_device, interleave, machine, peak_memory, ratio, write_csv
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
 from mmcv.cnn import fuse_conv_bn
@@ -240,6 +240,7 @@ def parse_args():
             parser.error(f'--settings {setting}: expected {sorted(FLAGS)}, joined by +')
         if 'channels_last' in setting and 'TAdaFormer' in args.networks:
             parser.error(f'--settings {setting}: TAdaFormer has channels last anyway')
+    check_device(parser, args.device)
     return args
 
 

@@ -22,7 +22,7 @@ from statistics import median
 import cv2
 import decord
 import torch
-from measuring import interleave, machine, write_csv
+from measuring import check_device, interleave, machine, write_csv
 from mmaction.registry import MODELS
 from mmengine import Config, DictAction
 from mmengine.dataset import pseudo_collate
@@ -211,8 +211,7 @@ def parse_args(arguments):
         if getattr(args, name) < 1:
             flag = name.replace('_', '-')
             parser.error(f'--{flag} {getattr(args, name)}: give 1 or more')
-    if torch.device(args.device).type == 'cuda' and not torch.cuda.is_available():
-        parser.error(f'--device {args.device}: this PyTorch finds no GPU')
+    check_device(parser, args.device)
     return args
 
 

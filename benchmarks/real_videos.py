@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib.util import find_spec
 from pathlib import Path
 
 from real_videos_cells import CELLS, SEEDS, Cell
@@ -31,17 +32,36 @@ from mmtemporal.quickstart.runs import prepare
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        '--cells', nargs='+', choices=list(CELLS), default=list(CELLS), metavar='CELL'
+    add = parser.add_argument
+    add(
+        '--cells',
+        nargs='+',
+        choices=list(CELLS),
+        default=list(CELLS),
+        metavar='CELL',
+        help='names that --list prints (default: all)',
     )
-    parser.add_argument('--seeds', nargs='+', type=int, default=SEEDS)
-    parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
-    parser.add_argument('--threads', type=int, default=1, help='of each run')
-    parser.add_argument('--minutes', type=float, default=float('inf'))
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/real_videos'))
-    parser.add_argument('--out', type=Path, default=FILE, help='the results file')
-    parser.add_argument('--list', action='store_true', help='print the cells and stop')
-    return parser.parse_args()
+    add('--seeds', nargs='+', type=int, default=SEEDS, help='default: 0 1 2')
+    add('--jobs', type=int, default=1, help='runs at a time (default: 1)')
+    add('--threads', type=int, default=1, help='of each run (default: 1)')
+    add('--minutes', type=float, default=float('inf'), help='begin no run after that')
+    add(
+        '--work-dir',
+        type=Path,
+        default=Path('work_dirs/real_videos'),
+        help='where the runs are kept (default: %(default)s)',
+    )
+    add('--out', type=Path, default=FILE, help='results file (default: %(default)s)')
+    add('--list', action='store_true', help='print the cells and stop')
+    args = parser.parse_args()
+    checks = (('seeds', min(args.seeds), 0), ('jobs', args.jobs, 1))
+    for name, value, minimum in (*checks, ('threads', args.threads, 1)):
+        if value < minimum:
+            parser.error(f'argument --{name}: got {value}, expected {minimum} or more')
+    # The same run twice would be two at a time in one folder.
+    args.cells = list(dict.fromkeys(args.cells))
+    args.seeds = list(dict.fromkeys(args.seeds))
+    return args
 
 
 def find_missing(args: argparse.Namespace) -> list[tuple[Cell, int]]:
@@ -63,9 +83,15 @@ def find_missing(args: argparse.Namespace) -> list[tuple[Cell, int]]:
 
 
 def check_files(cells: Iterable[Cell]) -> None:
-    """Stop if a list or ImageNet weights that the cells' configs name are missing."""
+    """Stop if a list, ImageNet weights or timm is missing, before anything begins."""
     for cell in cells:
-        for name in re.findall(r'data/[\w/]+\.(?:txt|pth)', cell.settings(0).dump()):
+        settings = cell.settings(0).dump()
+        if "type='timm." in settings and find_spec('timm') is None:
+            raise SystemExit(
+                f'error: {cell.name} needs timm; docs/any_backbone.md has the command '
+                'that installs it, or leave these cells out by --cells'
+            )
+        for name in re.findall(r'data/[\w/]+\.(?:txt|pth)', settings):
             if not Path(name).exists():
                 raise SystemExit(
                     f'error: {cell.name} needs {name}, which is not in {Path.cwd()}; '
@@ -164,8 +190,8 @@ def run_all(missing: list, args: argparse.Namespace) -> None:
         try:
             for future in as_completed(futures):
                 row = future.result()
-                progress.advance(bar)
                 if row is not None:
+                    progress.advance(bar)
                     add_row(row, args.out)
                     console.print(
                         f'{row["cell"]} seed {row["seed"]}: top-1 {row["top1"]}, '

@@ -121,6 +121,8 @@ def main() -> None:
     parser.add_argument('--results', type=Path, default=FILE)
     parser.add_argument('--out', type=Path, default=FILE.with_suffix('.png'))
     args = parser.parse_args()
+    if not args.results.is_file():
+        parser.error(f'{args.results} is no file')
     draw(read_rows(args.results), args.out)
 
 

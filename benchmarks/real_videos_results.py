@@ -17,6 +17,7 @@ from mmtemporal.quickstart.results import Run
 FILE = Path(__file__).resolve().parent / 'results' / 'utd_mhad.csv'
 PAIRS = dict(zip(('swipes', 'circles', 'sit_stand'), ORDER_PAIRS))
 ACCURACIES = ('top1', 'mean_class', 'order_pairs', *PAIRS, 'training_top1')
+NUMBERS = (*ACCURACIES, 'training_cpu_seconds', 'parameters')
 
 
 def within_pairs(scores: np.ndarray, labels: np.ndarray, pairs) -> float:
@@ -67,10 +68,50 @@ def make_row(
 
 
 def read_rows(path: Path = FILE) -> list[dict]:
+    """Return the lines of a results file, none if it does not exist.
+
+    Raises:
+        SystemExit: If the file holds something else, or a line is damaged.
+    """
     if not path.exists():
         return []
-    with path.open(newline='') as lines:
-        return list(csv.DictReader(lines))
+    try:
+        with path.open(newline='') as lines:
+            reader = csv.DictReader(lines)
+            rows, columns = list(reader), reader.fieldnames or []
+    except (OSError, ValueError, csv.Error) as error:
+        raise SystemExit(f'error: {path} is no results file: {error}') from None
+    missing = {'cell', 'seed', 'settings', *NUMBERS}.difference(columns)
+    if columns and missing:
+        raise SystemExit(
+            f'error: {path} is no results file of real_videos.py: it has no column '
+            f'{min(missing)}'
+        )
+    seen = set()
+    for number, row in enumerate(rows, 2):
+        problem = _find_problem(row) or (key(row) in seen and 'is there twice')
+        if problem:
+            raise SystemExit(
+                f'error: line {number} of {path} ({row["cell"]}, seed {row["seed"]}) '
+                f'{problem}; delete it'
+            )
+        seen.add(key(row))
+    return rows
+
+
+def _find_problem(row: dict) -> str:
+    """Return what is wrong with a line, '' if nothing is."""
+    if None in row or None in row.values():
+        return 'has another number of columns than the first line'
+    if row['cell'] not in CELLS:
+        return 'is of a cell that --list does not have'
+    try:
+        int(row['seed'])
+        # A time need not be known.
+        [float(row[name]) for name in NUMBERS if name in ACCURACIES or row[name]]
+    except ValueError as error:
+        return f'has a wrong number: {error}'
+    return ''
 
 
 def add_row(row: dict, path: Path = FILE) -> None:
@@ -96,9 +137,8 @@ def summarise(rows: list[dict]) -> dict[str, dict]:
     summary = {}
     for name in dict.fromkeys(row['cell'] for row in rows):
         own = [row for row in rows if row['cell'] == name]
-        columns = (*ACCURACIES, 'training_cpu_seconds', 'parameters')
         summary[name] = {'seeds': len(own)}
-        for column in columns:
+        for column in NUMBERS:
             values = [float(row[column]) for row in own if row[column]]
             middle = mean(values) if values else float('nan')
             spread = stdev(values) if len(values) > 1 else float('nan')

@@ -5,6 +5,8 @@ A page says where: between `<!-- utd_mhad KIND -->` and `<!-- end -->`, KIND bei
 metafile of that folder gets its accuracies with it.
 
     python benchmarks/real_videos_table.py README.md docs/utd_mhad.md
+
+Results of your own go into a page of your own: --results mine.csv mine.md
 """
 
 import argparse
@@ -26,7 +28,7 @@ from real_videos_cells import (
     SEEDS,
     Cell,
 )
-from real_videos_results import read_rows, summarise
+from real_videos_results import FILE, read_rows, summarise
 
 BLOCK = find_blocks('utd_mhad')
 ACCURACIES = {
@@ -204,19 +206,28 @@ def metafile_of(folder: str) -> Path:
     return RECOGNITION / folder / 'metafile.yml'
 
 
+MAKERS = dict(
+    networks=make_networks, changes=make_changes, short=make_short, recipes=make_recipes
+)
+FOLDERS = sorted({cell.recipe.parent.name for cell in RECIPES.values()})
+KINDS = ('networks', 'changes', 'short', *(f'recipes {name}' for name in FOLDERS))
+
+
 def fill(page: Path, summary: dict) -> str:
     """Return the text of a page with its tables made anew."""
-    kinds = dict(
-        networks=make_networks,
-        changes=make_changes,
-        short=make_short,
-        recipes=make_recipes,
-    )
+    text = page.read_text()
+    kinds = [match[2].strip() for match in BLOCK.finditer(text)]
+    if not kinds or not {*kinds}.issubset(KINDS):
+        raise SystemExit(
+            f'error: {page} has {", ".join(kinds) or "nothing"} between '
+            '`<!-- utd_mhad KIND -->` and `<!-- end -->`; KIND is one of '
+            + ', '.join(KINDS)
+        )
 
     def make_lines(kind: str, *words: str) -> list[str]:
-        return kinds[kind](summary, page, *words)
+        return MAKERS[kind](summary, page, *words)
 
-    return fill_blocks(page.read_text(), BLOCK, make_lines)
+    return fill_blocks(text, BLOCK, make_lines)
 
 
 def folders_in(page: Path) -> list[str]:
@@ -258,8 +269,13 @@ def _write_results(results: dict, match: re.Match) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('pages', type=Path, nargs='+')
-    summary = summarise(read_rows())
-    for page in parser.parse_args().pages:
+    parser.add_argument('--results', type=Path, default=FILE)
+    args = parser.parse_args()
+    for path in (*args.pages, args.results):
+        if not path.is_file():
+            parser.error(f'{path} is no file')
+    summary = summarise(read_rows(args.results))
+    for page in args.pages:
         page.write_text(fill(page.resolve(), summary))
         for folder in folders_in(page):
             metafile_of(folder).write_text(fill_metafile(folder, summary))

@@ -17,7 +17,7 @@ from statistics import median
 
 import torch
 import torch.nn.functional as F
-from measuring import interleave, machine, ratio, write_csv
+from measuring import check_device, interleave, machine, ratio, write_csv
 from rich.console import Console
 from rich.table import Table
 
@@ -179,6 +179,7 @@ def main():
     parser.add_argument('--repeats', type=int, default=15)
     parser.add_argument('--out', type=Path, help='CSV file')
     args = parser.parse_args()
+    check_device(parser, args.device)
     torch.set_num_threads(args.threads)
     rows = []
     for size in SIZES:

@@ -12,12 +12,16 @@ from torch.utils.checkpoint import checkpoint
 
 from .tracing import is_symbolic, is_traced
 
+# Pixels of a feature map, see docs/speed.md.
+_SMALL = 196
+
 
 def checkpointed(
     function: Callable[[Tensor], Tensor],
     x: Tensor,
     *modules: nn.Module,
     random: bool = False,
+    small: bool = True,
 ) -> Tensor:
     """Call a function with activation checkpointing: only its input is kept.
 
@@ -30,11 +34,16 @@ def checkpointed(
         x: Its argument.
         *modules: Those whose batch norms it uses.
         random: Whether it draws random numbers, which then are the same again.
+        small: Whether small feature maps are worth it, too. For them the function is
+            called as it is otherwise: they take little memory, and the second call
+            takes longer than what it computes.
 
     Shape:
         - x and output: those of ``function``
     """
     if not torch.is_grad_enabled() or is_traced() or is_symbolic(x):
+        return function(x)
+    if not small and x.size(-2) * x.size(-1) < _SMALL:
         return function(x)
     return checkpoint(
         function,

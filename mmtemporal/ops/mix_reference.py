@@ -1,6 +1,6 @@
 """Temporal mixing in the plainest torch."""
 
-from typing import Any
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,9 @@ def mix_reference(frames: Tensor, weights: Tensor) -> Tensor:
     t, k = frames.size(1), weights.size(1)
     moved, kept = frames.tensor_split([weights.size(3)], 2)
     padded = F.pad(moved, (0, 0) * 3 + (k // 2, k // 2))
-    mixed: Any = sum(
-        weights[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k)
+    # Not sum, which would begin with 0 and add to it.
+    mixed = reduce(
+        torch.add,
+        (weights[:, i, ..., None, None] * padded[:, i : i + t] for i in range(k)),
     )
     return torch.cat((mixed, kept), 2) if kept.size(2) else mixed

@@ -81,9 +81,15 @@ def _check_weights(weights: Tensor, frames: Tensor, num_channels: int) -> None:
 
 def _mix_frames(frames: Tensor, weights: Tensor) -> Tensor:
     """Mix the first m channels of (n, t, c, h, w) with (n or 1, k, t or 1, m)."""
-    if is_traced():
+    n, t, c = frames.shape[:3]
+    if is_traced() or (
+        # The plain form changes the memory format of others.
+        _is_tiny(frames)
+        and _is_planar(frames)
+        and weights.size(3) == c
+        and not has_kernels(frames)
+    ):
         return mix_reference(frames, weights)
-    n, t = frames.shape[:2]
     return _Mix.apply(frames, weights.expand(n, -1, t, -1))
 
 
@@ -192,6 +198,11 @@ def _is_large(frames: Tensor) -> bool:
     Measured on CPUs: on smaller ones their inner loops are too short.
     """
     return frames.size(-2) * frames.size(-1) > 32
+
+
+def _is_tiny(frames: Tensor) -> bool:
+    """Whether calls take longer than what they compute, so that the fewest are best."""
+    return frames.size(-2) * frames.size(-1) <= 16
 
 
 def _is_planar(frames: Tensor) -> bool:

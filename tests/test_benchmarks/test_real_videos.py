@@ -6,10 +6,13 @@ import os
 import numpy as np
 import pytest
 from made_up_results import ROWS, cells, make_row, results, table
+from mmaction.registry import MODELS
+from mmaction.utils import register_all_modules
 from mmengine import Config
 from parity import CONFIGS
 
 from mmtemporal.datasets.utd_mhad import FLIP_LABEL_MAP
+from mmtemporal.models.layers import TAM
 
 CELLS, RECIPES, NETWORKS = cells.CELLS, cells.RECIPES, cells.NETWORKS
 
@@ -124,6 +127,53 @@ def test_a_line_is_added_where_it_belongs(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         results.add_row(make_row('tin-r18', 0), path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ('damage', 'message'),
+    [
+        (lambda text: 'a,b\n1,2\n', 'it has no column'),
+        (lambda text: text[:-50], r'line 6 .* \(tam-mobilenetv2, seed 0\) .* columns'),
+        (lambda text: text.replace('tsm-r18,2,', 'tsm-18,2,'), 'line 5 .* cell that'),
+        (lambda text: text.replace('0.4000', '0,4000', 1), 'line 2 .* columns'),
+        (lambda text: text.replace('0.4000', ''), 'line 2 .* wrong number'),
+        (lambda text: text.replace('tsm-r18,1,', 'tsm-r18,one,'), "number: .*'one'"),
+        (lambda text: text.replace('r18,2,', 'r18,0,'), 'line 5 .* twice; delete it'),
+    ],
+)
+def test_damaged_results_are_refused(tmp_path, damage, message):
+    path = tmp_path / 'results.csv'
+    for row in ROWS:
+        results.add_row(row, path)
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(SystemExit, match=message):
+        results.read_rows(path)
+
+
+def test_what_is_no_table_is_refused(tmp_path):
+    (tmp_path / 'a.csv').write_bytes(b'\x89PNG')
+    for path in (tmp_path, tmp_path / 'a.csv'):
+        with pytest.raises(SystemExit, match='is no results file'):
+            results.read_rows(path)
+
+
+@pytest.mark.parametrize(
+    'name', ['tam-mobilenetv2-layers-lr-x5', 'tam-r18-layers-lr-x10']
+)
+def test_a_rate_is_that_of_the_temporal_layers(name):
+    cfg = CELLS[name].settings(0)
+    ((key, _),) = cfg.optim_wrapper.paramwise_cfg.custom_keys.items()
+    cfg.model.backbone.get('backbone', {}).pop('pretrained', None)
+    register_all_modules()
+    model = MODELS.build(cfg.model)
+    layers = {
+        f'{where}.{parameter}'
+        for where, layer in model.named_modules()
+        if isinstance(layer, TAM)
+        for parameter, _ in layer.named_parameters()
+    }
+    # Keys are looked for anywhere in a name.
+    assert layers == {n for n, _ in model.named_parameters() if key in n} != set()
 
 
 def test_shipped_results_are_those_of_the_configs():

@@ -1,6 +1,7 @@
 """Tables and the picture of the results on UTD-MHAD, made up and shipped."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -60,6 +61,37 @@ def test_tables_are_filled(page):
         assert (page.parent / link).is_file(), link
     listed = re.findall(r'\| \[(\S+_utdmhad-depth)\]', ''.join(recipes))
     assert sorted(listed) == sorted(cell.recipe.stem for cell in RECIPES.values())
+
+
+@pytest.mark.parametrize(
+    ('kind', 'message'),
+    [
+        ('netwrks', 'has netwrks between .* KIND is one of networks, changes, short'),
+        ('recipes', 'has recipes between .*, recipes tada2d, '),
+        ('recipes nothing', 'has recipes nothing between'),
+    ],
+)
+def test_other_pages_are_refused(page, kind, message):
+    page.write_text(f'<!-- utd_mhad {kind} -->\n<!-- end -->\n')
+    with pytest.raises(SystemExit, match=message):
+        table.fill(page, {})
+    page.write_text('# Title\n')
+    with pytest.raises(SystemExit, match=r'page\.md has nothing between'):
+        table.fill(page, {})
+
+
+def test_own_results_go_into_an_own_page(tmp_path, monkeypatch, capsys):
+    page, mine = tmp_path / 'mine.md', tmp_path / 'mine.csv'
+    page.write_text('<!-- utd_mhad short -->\n<!-- end -->\n')
+    arguments = ['real_videos_table.py', '--results', str(mine), str(page)]
+    monkeypatch.setattr(sys, 'argv', arguments)
+    with pytest.raises(SystemExit):
+        table.main()
+    assert 'mine.csv is no file' in capsys.readouterr().err
+    for row in ROWS:
+        results.add_row(row, mine)
+    table.main()
+    assert cells_of(page.read_text(), 'TSM')[1:3] == ['60.0 ± 10.0', '75.0 ± 0.0']
 
 
 def test_complete_results_say_so(page):

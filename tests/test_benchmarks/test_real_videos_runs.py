@@ -156,6 +156,29 @@ def test_data_is_asked_for(folder, monkeypatch):
         run(monkeypatch)
 
 
+def test_timm_is_asked_for(folder, monkeypatch):
+    monkeypatch.setattr(real_videos, 'find_spec', lambda name: None)
+    names = ['tsn-r18', 'tsn-efficientnetlite0']
+    with pytest.raises(SystemExit, match='tsn-efficientnetlite0 needs timm; '):
+        run(monkeypatch, names=names)
+    run(monkeypatch, names=['tsn-r18'])
+
+
+def test_a_run_that_is_named_twice_is_done_once(folder, monkeypatch):
+    run(monkeypatch, '--jobs', '2', names=['tsn-r18', 'tsn-r18'], seeds=(0, 0))
+    assert sum(call.startswith('train') for call in read_calls(folder)) == 1
+
+
+@pytest.mark.parametrize('option', ['--jobs', '--threads'])
+def test_impossible_numbers_are_refused(folder, monkeypatch, capsys, option):
+    for options, seed in (((option, '0'), 0), ((), -1)):
+        with pytest.raises(SystemExit):
+            run(monkeypatch, *options, seeds=(seed,))
+    error = capsys.readouterr().err
+    assert f'{option}: got 0, expected 1 or more' in error
+    assert '--seeds: got -1, expected 0 or more' in error
+
+
 def test_times_are_read_back(folder, monkeypatch):
     run(monkeypatch, names=['tsn-r18'])
     times = folder / 'work_dirs/real_videos/tsn-r18/seed0/cpu_seconds.jsonl'

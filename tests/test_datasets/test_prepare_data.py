@@ -62,6 +62,17 @@ def test_errors_are_one_line(depth_folder, prepared, tmp_path, run_tool):
         run_tool('utd_mhad', depth_folder, prepared)
 
 
+@pytest.mark.parametrize('workers', [1, 2])
+def test_an_error_is_not_on_the_line_of_the_bar(
+    depth_folder, tmp_path, run_tool, capsys, workers
+):
+    (depth_folder / f'{FEW[1].name}_depth.mat').write_bytes(b'cut')
+    with pytest.raises(SystemExit, match=r'^error: .*_depth\.mat cannot be read'):
+        run_tool('utd_mhad', depth_folder, tmp_path / 'new', '--workers', workers)
+    assert capsys.readouterr().err.endswith('\n')
+    assert not (tmp_path / 'new').exists()
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize('workers', [1, 2])
 def test_interruption_is_one_line(

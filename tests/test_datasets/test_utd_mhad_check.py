@@ -83,7 +83,7 @@ def test_right_data(prepared, num_workers):
         (add_line('tune_train.txt', FEW[1]), 'person 2 is in tune_train.* in test'),
         (add_line('tune_val.txt', FEW[1]), 'person 2 is in tune_val.* in test'),
         (swap_lists, r'person 7 is in tune_val\.txt and in test\.txt'),
-        (drop_line('test.txt'), r'test\.txt has 1 lines, expected 2'),
+        (drop_line('test.txt'), r'test\.txt has 1 lines, expected 2; delete it and'),
         (drop_line('tune_val.txt'), r'tune_val\.txt has 1 lines, expected 2'),
         (add_line('test.txt', FEW[1]), r"test\.txt has '.*a1_s2.* 0' more than once"),
         (add_line('test.txt', FEW[1], 7), r"line 3 of .*test\.txt is '.*mp4 7', which"),

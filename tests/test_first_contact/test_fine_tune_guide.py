@@ -16,6 +16,7 @@ OF_CLIPS = 'Another number of frames for clips'
 ALL = re.findall(r'\*\*([\w ,]+)\.\*\*.*?```python\n(.+?)```', GUIDE, re.DOTALL)
 RECIPES = [(title, lines) for title, lines in ALL if title != OF_CLIPS]
 EXAMPLE = 'tanet_kinetics400-pretrained-r50_1xb8-1x1x8-20e_{}-rgb.py'
+FEW_VIDEOS = 'tsm_imagenet-pretrained-mobilenetv2_1xb16-1x1x8-12e_owndata-rgb.py'
 SIZE, T, CLASSES = 36, 4, 8
 
 
@@ -30,6 +31,10 @@ def shrink(cfg, root):
     cfg.load_from = None
     cfg.model.backbone.update(depth=18, num_segments=T, pretrained=None)
     cfg.model.cls_head.update(in_channels=512, num_classes=CLASSES, num_segments=T)
+    return shrink_data(cfg, root)
+
+
+def shrink_data(cfg, root):
     cfg.train_cfg.max_epochs = 1
     cfg.default_hooks.checkpoint.update(save_best=None, interval=-1)
     pipelines = {'train_pipeline', 'val_pipeline', 'test_pipeline'}
@@ -91,6 +96,16 @@ def test_recipe(title, lines, data_root, tmp_path):
     found = run(cfg, tmp_path)
     metric = 'mean_average_precision' if several else 'top1'
     assert 0 <= found[f'acc/{metric}'] <= 1
+
+
+@pytest.mark.slow
+def test_the_example_for_few_videos(data_root, tmp_path):
+    cfg = Config.fromfile(CONFIGS / 'examples/finetune' / FEW_VIDEOS)
+    cfg.model.backbone.backbone.pretrained = None
+    cfg.model.backbone.num_segments = T
+    cfg.model.cls_head.num_classes = CLASSES
+    found = run(shrink_data(cfg, data_root), tmp_path)
+    assert 0 <= found['acc/top1'] <= 1
 
 
 def test_the_guide_has_recipes():

@@ -15,6 +15,7 @@ from . import recordings
 from .files import CLASSES_NAME, MANIFEST_NAME, read_manifest, track
 from .recordings import CLASS_NAMES, LISTS
 
+_REMEDY = '; delete it and prepare the data again'
 # tune_train and tune_val are parts of train.
 _DISJOINT = (('train', 'test'), *combinations(('tune_train', 'tune_val', 'test'), 2))
 
@@ -61,11 +62,11 @@ def _read_list(path: Path, rows: dict[str, dict]) -> list[str]:
         if line not in expected:
             raise ValueError(
                 f'line {number} of {path} is {line!r}, which is no video of '
-                f'{MANIFEST_NAME} and its label'
+                f'{MANIFEST_NAME} and its label{_REMEDY}'
             )
     repeated = [line for line, count in Counter(lines).items() if count > 1]
     if repeated:
-        raise ValueError(f'{path} has {repeated[0]!r} more than once')
+        raise ValueError(f'{path} has {repeated[0]!r} more than once{_REMEDY}')
     return [expected[line] for line in lines]
 
 
@@ -87,7 +88,7 @@ def _check_lists(lists: dict[str, list[str]]) -> str:
         expected = sum(r.person in persons for r in recordings.RECORDINGS)
         if len(lists[name]) != expected:
             raise ValueError(
-                f'{name}.txt has {len(lists[name])} lines, expected {expected}'
+                f'{name}.txt has {len(lists[name])} lines, expected {expected}{_REMEDY}'
             )
     return 'lines: ' + ', '.join(f'{name} {len(lists[name])}' for name in lists)
 

@@ -76,15 +76,19 @@ def add_progress(root: Path, video: str, frames_sha256: str) -> None:
 def track(function: Callable, tasks: list, num_workers: int, caption: str) -> list:
     """Return what a function makes of each task, and show a progress bar."""
     sys.stderr.write(f'{caption}\n')
-    if num_workers == 1:
-        return track_progress(function, tasks, file=sys.stderr)
-    return track_parallel_progress(
-        function,
-        tasks,
-        num_workers,
-        initializer=_leave_signals_to_the_first_process,
-        file=sys.stderr,
-    )
+    try:
+        if num_workers == 1:
+            return track_progress(function, tasks, file=sys.stderr)
+        return track_parallel_progress(
+            function,
+            tasks,
+            num_workers,
+            initializer=_leave_signals_to_the_first_process,
+            file=sys.stderr,
+        )
+    except (ValueError, RuntimeError, OSError):
+        sys.stderr.write('\n')  # what went wrong is not told on the line of the bar
+        raise
 
 
 def _leave_signals_to_the_first_process() -> None:

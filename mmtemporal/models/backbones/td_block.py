@@ -52,7 +52,7 @@ class TDBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         norms = [] if self.ltdm is None else [self.ltdm]
-        out = checkpointed(self._mix, self.conv1(x), *norms)
+        out = checkpointed(self._mix, self.conv1(x), *norms, small=False)
         out = self.conv2(out)
         if self.conv3 is not None:
             out = self.conv3(out)

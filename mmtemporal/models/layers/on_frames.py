@@ -64,7 +64,7 @@ class OnFrames(TemporalLayer, nn.Sequential):
 
     def _run(self, x: Tensor) -> Tensor:
         if self.checkpoint_forward:
-            return checkpointed(super().forward, x, *self)
+            return checkpointed(super().forward, x, *self, small=False)
         return super().forward(x)
 
     def extra_repr(self) -> str:

@@ -200,7 +200,7 @@ class InterlacedConv(TemporalLayer, nn.Module):
         self.net2 = net2
 
     def forward(self, x: Tensor) -> Tensor:
-        return checkpointed(lambda x: self.net2(self.net1(x)), x)
+        return checkpointed(lambda x: self.net2(self.net1(x)), x, small=False)
 
     def fold(self, norm: Optional[nn.Module] = None) -> nn.Module:
         if norm is not None:
