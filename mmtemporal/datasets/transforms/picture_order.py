@@ -75,6 +75,11 @@ def read_picture_order(codec: str, packets: Iterable[bytes]) -> Optional[Picture
 
 
 def _read_types(syntax: _Syntax, packet: bytes) -> list[int]:
-    pictures = packet.split(syntax.start)[1:]
-    heads = [picture[syntax.byte : syntax.byte + 1] for picture in pictures]
-    return [head[0] >> syntax.shift & syntax.mask for head in heads if head]
+    types = []
+    start = packet.find(syntax.start)
+    while start >= 0:
+        head = start + len(syntax.start) + syntax.byte
+        if head < len(packet):
+            types.append(packet[head] >> syntax.shift & syntax.mask)
+        start = packet.find(syntax.start, head)
+    return types

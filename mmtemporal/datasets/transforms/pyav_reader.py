@@ -37,8 +37,9 @@ class PyAVReader:
     that of display. On the way, frames that no other one refers to are left out if the
     decoder can do so.
 
-    Where packets do not tell the number of a frame (times missing, equal, or made up,
-    as for H.264 in AVI; interlaced video; packets without frame), all is decoded.
+    Where packets do not tell the number of a frame (times missing, equal or false, as
+    for H.264 in AVI; interlaced video; packets without frame; parameters that change),
+    and where damage shows, which is concealed by means of other frames, all is decoded.
 
     It has the methods of ``decord.VideoReader`` that ``DecordDecode`` calls.
 
@@ -127,10 +128,8 @@ class PyAVReader:
         return self.get_batch([self._next])[0]
 
     def _can_look_up(self) -> bool:
-        name = self._codec_name
-        if name not in _ONE_FRAME or not hold_one_frame_each(
-            name, self._extradata, self._packets
-        ):
+        name, data = self._codec_name, self._extradata
+        if name not in _ONE_FRAME or not hold_one_frame_each(name, data, self._packets):
             return False
         if name in _INTERLACES and not self._begins_with_a_frame():
             return False
@@ -158,10 +157,10 @@ class PyAVReader:
             return False
         name = self._codec_name
         # Decoding never gets past an empty packet.
-        packets = list(takewhile(len, map(bytes, self._packets)))
+        packets = list(takewhile(lambda packet: packet.size, self._packets))
         shown = sorted(range(len(packets)), key=self._times.__getitem__)
         if name in _HAS_TYPES:
-            found = read_picture_order(name, packets)
+            found = read_picture_order(name, map(bytes, packets))
             return found is not None and not found.packed and found.order == shown
         reorders = name in _REORDERS and self._codec.has_b_frames
         only_keys = len(self._keys) == len(self._times)
@@ -209,12 +208,13 @@ class PyAVReader:
         found = {}
         self._is_damaged = False
         for start, last in parts:
-            times = []
+            before = None
             for position, frame in self._decode(start, last, wanted):
-                times.append(self._times[position])
-                self._is_damaged |= frame.is_corrupt
-                if times[-2:] != sorted(times[-2:]):
+                time = self._times[position]
+                if before is not None and time < before:
                     return None
+                before = time
+                self._is_damaged |= frame.is_corrupt
                 if position in wanted:
                     found[wanted[position]] = self._convert(frame)
         return found

@@ -33,6 +33,9 @@ class StrictPyAVInit(DecordInit):
         dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=8),
         dict(type='DecordDecode'),
 
+    A name is always that of a file: addresses, and what a file refers to, are not
+    opened. Pipes, playlists and pictures are errors.
+
     It keeps the packets of the file in memory until the frames are decoded. Samples
     that hold frames and no file pass as they are.
 
