@@ -57,3 +57,13 @@ def test_a_device_that_is_not_there(capsys):
 def test_a_call_is_timed():
     x = torch.ones(8)
     assert 0 < doctor._time(lambda a, b: a + b, x, x) < 1
+
+
+def test_a_reader_that_gives_other_frames_is_named(monkeypatch):
+    get = decord.VideoReader.get_batch
+    monkeypatch.setattr(
+        decord.VideoReader,
+        'get_batch',
+        lambda self, numbers: get(self, [0] * len(numbers)),
+    )
+    assert next(iter(doctor._try_readers())) == 'decord: reads other frames'

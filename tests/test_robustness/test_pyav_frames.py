@@ -1,12 +1,18 @@
 """Frames by number, against a full decode, for the codecs and files that users have."""
 
-import subprocess
 import sys
 
 import av
-import imageio_ffmpeg
 import numpy as np
 import pytest
+from full_decodes import (
+    FRAMES,
+    decode_fully,
+    encode,
+    ffmpeg,
+    lists_of_numbers,
+    read,
+)
 from mmaction.datasets.transforms import DecordDecode
 from mmengine.dataset import Compose
 from mmengine.fileio import BaseStorageBackend, FileClient
@@ -16,7 +22,6 @@ from mutated_videos import draw_numbered, mutate_index, write
 from mmtemporal.datasets.transforms import StrictPyAVInit
 from mmtemporal.datasets.transforms.pyav_reader import PyAVReader
 
-FRAMES = 64
 X265 = 'log-level=error'
 # Name of the file, and how ffmpeg makes it. These are looked up by their packets,
 LOOKED_UP = {
@@ -60,52 +65,6 @@ DECODED = {
     'old.wmv': '-c:v wmv2',
     'video.ogv': '-c:v libtheora',
 }
-
-
-def ffmpeg(*arguments):
-    command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
-        '-y',
-        '-v',
-        'error',
-        *map(str, arguments),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-
-
-def encode(path, options, size='96x64'):
-    source = f'testsrc2=duration={FRAMES / 25}:size={size}:rate=25'
-    ffmpeg('-f', 'lavfi', '-i', source, '-pix_fmt', 'yuv420p', *options.split(), path)
-    return path
-
-
-def decode_fully(path):
-    with av.open(str(path)) as container:
-        stream = container.streams.best('video')
-        pictures = [
-            frame.to_ndarray(format='rgb24', interpolation='BICUBIC')
-            for frame in container.decode(stream)
-        ]
-    return np.stack(pictures)
-
-
-def read(path, numbers, **kwargs):
-    results = StrictPyAVInit(**kwargs)(dict(filename=str(path)))
-    results['frame_inds'] = np.array(numbers)
-    return np.stack(DecordDecode()(results)['imgs'])
-
-
-def lists_of_numbers(count):
-    """Yield lists as samplers make them, and as none does."""
-    rng = np.random.default_rng(count)
-    yield np.linspace(0, count - 1, 8).astype(int)
-    yield count // 2 + np.arange(8)
-    starts = np.linspace(0, count - 5, 4).astype(int)
-    yield np.concatenate([start + np.arange(5) for start in starts])
-    yield rng.integers(count, size=16)
-    yield np.array([count - 1, 0, 0, count - 1, 3])
-    yield np.array([count - 1])
-    yield rng.permutation(count)
 
 
 @pytest.fixture(scope='module')

@@ -2,26 +2,28 @@
 
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Iterator
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, BinaryIO, Optional, Union
 
 import av
 import numpy as np
 
-from .vop_order import read_vop_order
+from .coded_frames import can_skip, hold_one_frame_each
+from .picture_order import read_picture_order
+from .pyav_container import open_container
 
 # Their packets hold one frame each, and a key frame needs nothing ahead of it.
 _ONE_FRAME = (
     *('h264', 'hevc', 'mpeg1video', 'mpeg2video', 'mpeg4', 'vp8', 'vp9', 'av1'),
     *('ffv1', 'mjpeg', 'prores'),
 )
-# Their decoders can leave out frames that no other frame refers to.
-_CAN_SKIP = ('h264', 'hevc', 'mpeg1video', 'mpeg2video', 'mpeg4')
-# A packet of theirs may be half a frame, every second line of it.
+# A packet of theirs may be half a frame, every second line of it; and it may begin
+# with key frames from which the picture builds up.
 _INTERLACES = ('h264', 'mpeg2video')
-_SHOWN_IN_VP8 = 0x10  # of the first byte of a frame, RFC 6386, 9.1
-_SEQUENCE_IN_HEVC = b'\x42\x01'  # how the parameters of a sequence begin, H.265, 7.3.1
-_PICTURE = '_pipe'  # how formats of a single picture are called
+# Their streams say whether frames are decoded in another order than shown.
+_REORDERS = ('h264', 'hevc')
+# and theirs of which type each is, from which the order follows.
+_HAS_TYPES = ('mpeg1video', 'mpeg2video', 'mpeg4')
 # Frames of a video that is decoded as a whole are kept up to this size, in bytes.
 _KEPT = 1 << 28
 
@@ -35,8 +37,9 @@ class PyAVReader:
     that of display. On the way, frames that no other one refers to are left out if the
     decoder can do so.
 
-    Where packets do not tell the number of a frame (times missing, equal, or made up,
-    as for H.264 in AVI; interlaced video; packets without frame), all is decoded.
+    Where packets do not tell the number of a frame (times missing, equal or false, as
+    for H.264 in AVI; interlaced video; packets without frame; parameters that change),
+    and where damage shows, which is concealed by means of other frames, all is decoded.
 
     It has the methods of ``decord.VideoReader`` that ``DecordDecode`` calls.
 
@@ -55,24 +58,29 @@ class PyAVReader:
         self, file: Union[str, BinaryIO], name: str, num_threads: int = 1
     ) -> None:
         self._name = name
-        self._container = av.open(file, 'r')
-        stream: Any = self._container.streams.best('video')
-        if stream is None or self._container.format.name.endswith(_PICTURE):
-            raise ValueError(f'{name} is no video: it has no video stream')
-        self._stream = stream
+        container, stream = open_container(file, name)
+        self._format = container.format.name
+        self._rate = stream.average_rate or stream.guessed_rate
         self._codec: Any = stream.codec_context
+        self._codec_name = self._codec.codec.canonical_name
+        self._extradata = self._codec.extradata or b''
+        # Those of the first frame; decoding changes them where others follow.
+        self._size = (stream.width, stream.height)
         self._codec.thread_count = num_threads
         if num_threads != 1:
             self._codec.thread_type = 'AUTO'
-        # The last packet is empty and stands for the end.
-        self._packets = list(self._container.demux(stream))[:-1]
+        # Beyond the end, PyAV stumbles over streams that it met on the way.
+        self._packets = list(takewhile(_is_no_end, container.demux(stream)))
+        # Container and streams refer to each other. Garbage with threads must not be
+        # left, which a process that is forked from this one could not end.
+        container.close()
         self._times: list[Any] = [packet.pts for packet in self._packets]
         self._keys = [i for i, p in enumerate(self._packets) if p.is_keyframe]
-        self._skips = self._can_skip()
+        self._skips = can_skip(self._codec_name, self._extradata)
         # Of every frame, in order, the number of its packet.
         self._order: list[int] = []
         self._kept: list = []
-        if self._can_look_up():
+        if self._packets and self._can_look_up():
             shown = [i for i, p in enumerate(self._packets) if not p.is_discard]
             self._order = sorted(shown, key=self._times.__getitem__)
             self._count = len(self._order)
@@ -86,7 +94,7 @@ class PyAVReader:
 
     def get_avg_fps(self) -> float:
         """Return the mean number of frames a second."""
-        return float(self._stream.average_rate or self._stream.guessed_rate)
+        return float(self._rate)
 
     def get_batch(self, indices: Iterable[int]) -> '_Frames':
         """Return the frames (n, h, w, 3) of some numbers, in RGB.
@@ -102,12 +110,7 @@ class PyAVReader:
                     f'{self._name}: got frame {i}, expected 0 to {len(self) - 1}'
                 )
         numbers = set(indices)
-        found = self._look_up(numbers) if self._order else self._pick(numbers)
-        if len(found) < len(numbers) and len(self._keys) > 1:
-            # With periodic intra refresh, decoding recovers only some frames after
-            # what is marked as a key frame.
-            self._keys = self._keys[:1]
-            found = self._look_up(numbers)
+        found = self._find(numbers)
         missing = sorted(numbers.difference(found))
         if missing:
             raise ValueError(f'{self._name}: frame {missing[0]} cannot be decoded')
@@ -115,7 +118,8 @@ class PyAVReader:
 
     def seek(self, index: int) -> None:
         """Go to the last key frame that is not after a frame."""
-        numbers = [n for n, i in enumerate(self._order) if i in self._keys]
+        keys = {*self._keys}
+        numbers = [n for n, i in enumerate(self._order) if i in keys]
         k = bisect_right(numbers, index)
         self._next = numbers[k - 1] if k else index
 
@@ -123,30 +127,48 @@ class PyAVReader:
         """Return the frame (h, w, 3) that :meth:`seek` went to."""
         return self.get_batch([self._next])[0]
 
-    def _can_skip(self) -> bool:
-        name = self._codec.codec.canonical_name
-        if name != 'hevc':
-            return name in _CAN_SKIP
-        # What H.265 calls no reference may be one for frames of a higher layer.
-        parts = (self._codec.extradata or b'').split(_SEQUENCE_IN_HEVC)[1:]
-        return bool(parts) and all(part[:1] and not part[0] & 0xE for part in parts)
-
     def _can_look_up(self) -> bool:
-        name = self._codec.codec.canonical_name
-        if name not in _ONE_FRAME or (name in _INTERLACES and self._is_interlaced()):
+        name, data = self._codec_name, self._extradata
+        if name not in _ONE_FRAME or not hold_one_frame_each(name, data, self._packets):
             return False
-        if self._container.format.name == 'avi' and len(self._keys) < len(self._times):
+        if name in _INTERLACES and not self._begins_with_a_frame():
+            return False
+        if self._format == 'avi' and len(self._keys) < len(self._times):
             return name == 'mpeg4' and self._read_avi_times()
         if None in self._times or len({*self._times}) < len(self._times):
             return False
-        if name == 'vp8' and not all(map(_is_shown_in_vp8, self._packets)):
-            return False
         # What comes ahead of the first key frame may not be decodable.
-        return self._keys[:1] == [0] and min(self._times) == self._times[0]
+        if self._keys[:1] != [0] or min(self._times) != self._times[0]:
+            return False
+        return self._has_order_of_times()
+
+    def _begins_with_a_frame(self) -> bool:
+        frames = [frame for _, frame in self._decode(0, 0)]
+        return len(frames) == 1 and not frames[0].interlaced_frame
+
+    def _has_order_of_times(self) -> bool:
+        """Whether frames are shown in the order of their times, as far as one can tell.
+
+        Those that were copied from AVI files have times in the order of decoding. In
+        files that were joined, times may begin anew.
+        """
+        decoded = [packet.dts for packet in self._packets if packet.dts is not None]
+        if decoded != sorted(decoded):
+            return False
+        name = self._codec_name
+        # Decoding never gets past an empty packet.
+        packets = list(takewhile(lambda packet: packet.size, self._packets))
+        shown = sorted(range(len(packets)), key=self._times.__getitem__)
+        if name in _HAS_TYPES:
+            found = read_picture_order(name, map(bytes, packets))
+            return found is not None and not found.packed and found.order == shown
+        reorders = name in _REORDERS and self._codec.has_b_frames
+        only_keys = len(self._keys) == len(self._times)
+        return only_keys or not reorders or shown != list(range(len(shown)))
 
     def _read_avi_times(self) -> bool:
         """Take the order of frames for their times, which AVI files do not have."""
-        found = read_vop_order(map(bytes, self._packets))
+        found = read_picture_order('mpeg4', map(bytes, self._packets))
         if found is None:
             return False
         for time, position in enumerate(found.order):
@@ -156,16 +178,26 @@ class PyAVReader:
         self._skips = self._skips and not found.packed
         return self._keys[:1] == [0] and self._times[0] == 0
 
-    def _is_interlaced(self) -> bool:
-        return any(frame.interlaced_frame for _, frame in self._decode(0, 0))
-
     def _start(self, position: int) -> int:
         k = bisect_right(self._keys, position) - 1
         while self._times[self._keys[k]] > self._times[position]:
             k -= 1
         return self._keys[k]
 
-    def _look_up(self, numbers: set[int]) -> dict[int, np.ndarray]:
+    def _find(self, numbers: set[int]) -> dict[int, np.ndarray]:
+        if not self._order:
+            return self._pick(numbers)
+        found = self._look_up(numbers)
+        if found is not None and (len(found) < len(numbers) or self._is_damaged):
+            # With periodic intra refresh, decoding recovers only some frames after
+            # what is marked as a key frame. How damage is concealed depends on all
+            # that was decoded before.
+            self._keys, self._skips = self._keys[:1], False
+            found = self._look_up(numbers)
+        return self._pick(numbers) if found is None else found
+
+    def _look_up(self, numbers: set[int]) -> Optional[dict[int, np.ndarray]]:
+        """Return the frames that can be decoded; None if times are not those shown."""
         wanted = {self._order[i]: i for i in numbers}
         parts: list[list[int]] = []
         for start, position in sorted((self._start(p), p) for p in wanted):
@@ -174,8 +206,15 @@ class PyAVReader:
             else:
                 parts.append([start, position])
         found = {}
+        self._is_damaged = False
         for start, last in parts:
+            before = None
             for position, frame in self._decode(start, last, wanted):
+                time = self._times[position]
+                if before is not None and time < before:
+                    return None
+                before = time
+                self._is_damaged |= frame.is_corrupt
                 if position in wanted:
                     found[wanted[position]] = self._convert(frame)
         return found
@@ -239,16 +278,16 @@ class PyAVReader:
         # colours of odd sizes are interpolated.
         picture = frame.reformat(
             format='rgb24',
-            width=self._stream.width,
-            height=self._stream.height,
+            width=self._size[0],
+            height=self._size[1],
             interpolation='BICUBIC',
             threads=1,  # more cost twice as much for a picture of this size
         )
         return np.rot90(picture.to_ndarray(), round(frame.rotation / 90))
 
 
-def _is_shown_in_vp8(packet: av.Packet) -> bool:
-    return bool(packet.size and memoryview(packet)[0] & _SHOWN_IN_VP8)
+def _is_no_end(packet: av.Packet) -> bool:
+    return bool(packet.size or packet.pts is not None or packet.dts is not None)
 
 
 class _Frames(np.ndarray):

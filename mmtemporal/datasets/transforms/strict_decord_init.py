@@ -12,7 +12,7 @@ from mmtemporal.registry import TRANSFORMS
 
 from .edit_list import find_edit, without_edit
 from .video_codec import name_codec
-from .video_container import check_container
+from .video_container import check_file
 
 # Any share that is greater than zero makes decord raise; 0 would switch that off.
 _TOLERATED = 0.0001
@@ -70,8 +70,7 @@ class StrictDecordInit(DecordInit):
     def _get_video_reader(self, filename: str) -> Any:
         if not osp.splitext(filename)[1]:
             filename += '.mp4'  # as the stock class does
-        with open(filename, 'rb') as file:
-            check_container(file, filename)
+        check_file(filename)
         edit = find_edit(filename)
         if edit is None:
             reader = self._open(filename, filename)

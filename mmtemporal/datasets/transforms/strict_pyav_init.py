@@ -11,7 +11,7 @@ from mmtemporal.checks import check_integer
 from mmtemporal.registry import TRANSFORMS
 
 from .strict_decord_init import has_frames_already
-from .video_container import check_container
+from .video_container import check_container, check_file
 
 
 @TRANSFORMS.register_module()
@@ -32,6 +32,9 @@ class StrictPyAVInit(DecordInit):
         dict(type='mmtemporal.StrictPyAVInit'),
         dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=8),
         dict(type='DecordDecode'),
+
+    A name is always that of a file: addresses, and what a file refers to, are not
+    opened. Pipes, playlists and pictures are errors.
 
     It keeps the packets of the file in memory until the frames are decoded. Samples
     that hold frames and no file pass as they are.
@@ -82,8 +85,7 @@ class StrictPyAVInit(DecordInit):
         if not osp.splitext(filename)[1]:
             filename += '.mp4'  # as the stock class does
         if self.io_backend == 'disk':
-            with open(filename, 'rb') as file:
-                check_container(file, filename)
+            check_file(filename)
             source: Any = filename
         else:
             if self.file_client is None:

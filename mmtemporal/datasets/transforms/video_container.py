@@ -1,6 +1,7 @@
 """What can be told about a video file before a decoder is trusted with it."""
 
 import os
+import os.path as osp
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -8,10 +9,27 @@ from typing import BinaryIO
 import numpy as np
 
 _MATROSKA, _SEGMENT = b'\x1a\x45\xdf\xa3', b'\x18\x53\x80\x67'
+# Each of these is in the one before it.
 _FOLDERS = (b'moov', b'trak', b'mdia', b'minf', b'stbl')
 _SIZES = (b'stsz', b'stz2')  # the second, compact form has its count at the same place
 # Some writers of AVI count these bytes, the kind and the size itself, as well.
 _AVI_HEADER = 8
+
+
+def check_file(name: str) -> None:
+    """Refuse what :func:`check_container` refuses, and pipes, which never end.
+
+    Args:
+        name: Path of the file.
+
+    Raises:
+        OSError: It cannot be opened.
+        ValueError: It is one of these.
+    """
+    if osp.exists(name) and not (osp.isfile(name) or osp.isdir(name)):
+        raise ValueError(f'{name} is no video: it is a pipe, socket or device')
+    with open(name, 'rb') as file:
+        check_container(file, name)
 
 
 def check_container(file: BinaryIO, name: str) -> None:
@@ -61,9 +79,12 @@ def _measure_matroska(file: BinaryIO) -> int:
 def _read_vint(file: BinaryIO) -> int:
     """Return an integer whose leading zero bits tell its length (RFC 8794, 4).
 
-    All ones stand for a length that the writer did not know; this gives 0.
+    All ones stand for a length that the writer did not know; this gives 0, as it does
+    for what is no such integer.
     """
-    first = file.read(1)[0]
+    first = file.read(1).ljust(1, b'\0')[0]
+    if not first:
+        return 0
     more = 8 - first.bit_length()
     value = int.from_bytes(bytes([first]) + file.read(more), 'big')
     value -= 1 << (7 * (more + 1))
@@ -105,11 +126,17 @@ def _measure_mp4(name: str, file: BinaryIO, end: int) -> int:
 
 
 def walk_boxes(
-    file: BinaryIO, start: int, end: int
+    file: BinaryIO, start: int, end: int, level: int = 0
 ) -> Iterator[tuple[bytes, int, int]]:
     """Yield kind, first byte and end of every box that has no boxes of its own.
 
     The last one may reach past the end. Whatever is no MP4 file looks like that.
+
+    Args:
+        file: The file, open for reading.
+        start: Where the first box begins.
+        end: Where the last one ends.
+        level: In how many others they are.
     """
     while start + 8 <= end:
         file.seek(start)
@@ -123,8 +150,8 @@ def walk_boxes(
         start += size
         if start < first:
             return
-        if kind in _FOLDERS and start <= end:
-            yield from walk_boxes(file, first, start)
+        if kind in _FOLDERS[level : level + 1] and start <= end:
+            yield from walk_boxes(file, first, start, level + 1)
         else:
             yield kind, first, start
 
