@@ -11,6 +11,7 @@ be compared; times cannot, machines differ.
 
 import argparse
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -96,6 +97,12 @@ def differentiate(function, inputs, upstream):
     torch.autograd.grad(function(*leaves), leaves, upstream)
 
 
+def clock(args):
+    """CPU seconds on one thread of a CPU, which other programs change little."""
+    one = args.device == 'cpu' and args.threads == 1
+    return time.process_time if one else time.perf_counter
+
+
 def measure(size, args):
     """Return a row of results for each formulation."""
     n, c, side = size
@@ -111,12 +118,13 @@ def measure(size, args):
         forward = {name: partial(function, *inputs) for name, function in named.items()}
         forward[COPY] = x.clone
         label = f'{n} x {c} x {side} x {side}'
-        forward = interleave(forward, args.repeats, args.device, label)
+        forward = interleave(forward, args.repeats, args.device, label, clock(args))
     both = {
         name: partial(differentiate, function, inputs, upstream)
         for name, function in named.items()
     }
-    both = interleave(both, args.repeats, args.device, f'{label}, with backward')
+    label += ', with backward'
+    both = interleave(both, args.repeats, args.device, label, clock(args))
     moved = 2 * x.numel() * x.element_size()  # one reading, one writing
     return [
         dict(

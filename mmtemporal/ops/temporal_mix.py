@@ -59,8 +59,8 @@ def temporal_mix(
     with without_autocast(x):
         weights = weights.to(x.dtype)
         run = num_channels // weights.size(3)
-        # (n or 1, k, t or 1, num_channels)
-        weights = weights[..., None].expand(-1, -1, -1, -1, run).flatten(3)
+        if run > 1:  # to (n or 1, k, t or 1, num_channels)
+            weights = weights[..., None].expand(-1, -1, -1, -1, run).flatten(3)
         mixed = _mix_frames(frames, weights)
     # Not flatten: exporters would carry the number of frames as t * (n * t // t).
     return mixed.reshape(x.shape)
