@@ -66,3 +66,18 @@ def test_interlacing_in_front_of_a_convolution_keeps_no_second_map():
     x = torch.randn(16, 32, 28, 28, requires_grad=True)
     floor = kept_bytes(lambda: plain(x))
     assert kept_bytes(lambda: layer(x)) < floor + 0.1 * x.nbytes
+
+
+@pytest.mark.parametrize(('side', 'calls'), [(13, 1), (14, 2)])
+def test_small_feature_maps_are_kept_where_asked_for(side, calls):
+    seen = []
+
+    def square(x):
+        seen.append(x)
+        return x.square()
+
+    x = torch.randn(2, 3, side, side, requires_grad=True)
+    checkpointed(square, x, small=False).sum().backward()
+    assert len(seen) == calls
+    checkpointed(square, x).sum().backward()
+    assert len(seen) == calls + 2
