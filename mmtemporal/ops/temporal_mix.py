@@ -81,15 +81,18 @@ def _check_weights(weights: Tensor, frames: Tensor, num_channels: int) -> None:
 
 def _mix_frames(frames: Tensor, weights: Tensor) -> Tensor:
     """Mix the first m channels of (n, t, c, h, w) with (n or 1, k, t or 1, m)."""
+    if is_traced():
+        return mix_reference(frames, weights)
     n, t, c = frames.shape[:3]
-    if is_traced() or (
+    if (
         # The plain form changes the memory format of others.
         _is_tiny(frames)
         and _is_planar(frames)
         and weights.size(3) == c
         and not has_kernels(frames)
     ):
-        return mix_reference(frames, weights)
+        # Of a single pixel, the weights would decide in which order it is written.
+        return mix_reference(frames, weights).contiguous()
     return _Mix.apply(frames, weights.expand(n, -1, t, -1))
 
 
