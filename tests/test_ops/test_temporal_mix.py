@@ -195,3 +195,9 @@ def test_bad_input_is_named():
         temporal_mix(x, 4, torch.rand(2, 2, 4, 4))
     with pytest.raises(ValueError, match='g a divisor of 4 channels'):
         temporal_mix(x, 4, torch.rand(2, 3, 4, 3))
+
+
+def test_one_pixel_keeps_its_memory_format():
+    """Whatever the weights have, which are then as large as the frames."""
+    weights = torch.randn(1, 2, 2, 3).permute(0, 3, 1, 2)
+    assert temporal_mix(torch.randn(2, 2, 1, 1), 2, weights).is_contiguous()
