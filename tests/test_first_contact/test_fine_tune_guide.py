@@ -13,7 +13,8 @@ from mmtemporal.datasets import make_motion_clips
 GUIDE = (CONFIGS.parent / 'docs/fine_tune.md').read_text()
 # One is for networks that take clips, and is tested with them.
 OF_CLIPS = 'Another number of frames for clips'
-ALL = re.findall(r'\*\*([\w ,]+)\.\*\*.*?```python\n(.+?)```', GUIDE, re.DOTALL)
+SETTINGS = GUIDE.partition('\n## Settings\n')[2]
+ALL = re.findall(r'\*\*([\w ,]+)\.\*\*.*?```python\n(.+?)```', SETTINGS, re.DOTALL)
 RECIPES = [(title, lines) for title, lines in ALL if title != OF_CLIPS]
 EXAMPLE = 'tanet_kinetics400-pretrained-r50_1xb8-1x1x8-20e_{}-rgb.py'
 FEW_VIDEOS = 'tsm_imagenet-pretrained-mobilenetv2_1xb16-1x1x8-12e_owndata-rgb.py'
