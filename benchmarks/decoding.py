@@ -167,6 +167,8 @@ def measure(readers, videos, samplers, args):
                 try:
                     results = [readers[reader](path, indices) for indices in draws]
                 except Exception:  # a codec that it lacks
+                    if repeat:
+                        raise
                     del seconds[reader]
                     continue
                 if repeat:

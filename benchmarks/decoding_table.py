@@ -6,11 +6,10 @@ They stand between `<!-- decoding recipes -->` or `<!-- decoding codecs -->` and
     python benchmarks/decoding_table.py docs/speed.md
 """
 
-import argparse
 import csv
 from pathlib import Path
 
-from page_blocks import fill_blocks, find_blocks
+from page_blocks import fill_pages, find_blocks
 
 RESULTS = Path(__file__).resolve().parent / 'results' / 'decoding_cpu.csv'
 BLOCK = find_blocks('decoding')
@@ -80,12 +79,5 @@ def cell(row):
     return text if row['frames_right'] in ('', '1', '1.0') else f'{text}, wrong'
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('pages', type=Path, nargs='+')
-    for page in parser.parse_args().pages:
-        page.write_text(fill_blocks(page.read_text(), BLOCK, make_table))
-
-
 if __name__ == '__main__':
-    main()
+    fill_pages(__doc__.splitlines()[0], BLOCK, make_table)

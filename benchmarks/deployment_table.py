@@ -6,12 +6,11 @@ deployment accuracy -->` and `<!-- end -->`.
     python benchmarks/deployment_table.py docs/export.md
 """
 
-import argparse
 import csv
 from pathlib import Path
 
 from deployment_picture import settings
-from page_blocks import fill_blocks, find_blocks
+from page_blocks import fill_pages, find_blocks
 
 RESULTS = Path(__file__).resolve().parent / 'results'
 SPEED, ACCURACY = 'deployment_cpu.csv', 'deployment_accuracy.csv'
@@ -85,12 +84,5 @@ def span(values):
     return low if low == high else f'{low} to {high}'
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('pages', type=Path, nargs='+')
-    for page in parser.parse_args().pages:
-        page.write_text(fill_blocks(page.read_text(), BLOCK, make_table))
-
-
 if __name__ == '__main__':
-    main()
+    fill_pages(__doc__.splitlines()[0], BLOCK, make_table)

@@ -1,6 +1,8 @@
 """Parts of pages that are made: between `<!-- NAME WORDS -->` and `<!-- end -->`."""
 
+import argparse
 import re
+from pathlib import Path
 
 
 def find_blocks(name):
@@ -16,3 +18,11 @@ def fill_blocks(page, blocks, make_lines):
         return start + '\n' + '\n'.join(make_lines(*words.split())) + '\n\n' + end
 
     return blocks.sub(replace, page)
+
+
+def fill_pages(description, blocks, make_lines):
+    """Make the blocks of the pages that the command line names anew."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('pages', type=Path, nargs='+')
+    for page in parser.parse_args().pages:
+        page.write_text(fill_blocks(page.read_text(), blocks, make_lines))
