@@ -93,7 +93,8 @@ def _mix_frames(frames: Tensor, weights: Tensor) -> Tensor:
     ):
         # Of a single pixel, the weights would decide in which order it is written.
         return mix_reference(frames, weights).contiguous()
-    return _Mix.apply(frames, weights.expand(n, -1, t, -1))
+    # Contiguous, as products with frames in channels last are slow otherwise.
+    return _Mix.apply(frames, weights.contiguous().expand(n, -1, t, -1))
 
 
 class _Mix(torch.autograd.Function):
@@ -113,18 +114,11 @@ class _Mix(torch.autograd.Function):
         out = torch.empty_like(frames)
         mixed, rest = out.tensor_split([weights.size(3)], 2)
         rest.copy_(kept)
-        t, k = frames.size(1), weights.size(1)
-        weights = weights[..., None, None]
-        torch.mul(moved, weights[:, k // 2], out=mixed)
-        for i in range(k):
-            step, start, stop = _overlap(i, k, t)
-            if step and start < stop:
-                source = moved[:, start + step : stop + step]
-                target, weight = mixed[:, start:stop], weights[:, i, start:stop]
-                if _is_large(frames):
-                    target.addcmul_(source, weight)
-                else:
-                    target.add_(source * weight)
+        if _is_added_apart(frames, kept):
+            wide = torch.promote_types(frames.dtype, torch.float32)
+            mixed.copy_(_add_shifted(moved.to(wide), weights.to(wide)))
+        else:
+            _add_shifted(moved, weights, out=mixed)
         return out
 
     @staticmethod
@@ -143,6 +137,25 @@ class _Mix(torch.autograd.Function):
             if ctx.needs_input_grad[1]
             else None,
         )
+
+
+def _add_shifted(
+    frames: Tensor, weights: Tensor, out: Optional[Tensor] = None
+) -> Tensor:
+    """Mix all channels of (n, t, m, h, w) with (n, k, t, m)."""
+    t, k = frames.size(1), weights.size(1)
+    weights = weights[..., None, None]
+    out = torch.mul(frames, weights[:, k // 2], out=out)
+    for i in range(k):
+        step, start, stop = _overlap(i, k, t)
+        if step and start < stop:
+            source = frames[:, start + step : stop + step]
+            target, weight = out[:, start:stop], weights[:, i, start:stop]
+            if _is_large(frames):
+                target.addcmul_(source, weight)
+            else:
+                target.add_(source * weight)
+    return out
 
 
 def _overlap(index: int, num_weights: int, t: int) -> tuple[int, int, int]:
@@ -193,6 +206,16 @@ def _inner_products(left: Tensor, right: Tensor) -> Tensor:
     left = left.flatten(3).transpose(1, 2)
     right = right.flatten(3).permute(0, 2, 3, 1)
     return torch.stack([torch.bmm(a, b) for a, b in zip(left, right)])
+
+
+def _is_added_apart(frames: Tensor, kept: Tensor) -> bool:
+    """Whether sums are taken in a tensor of their own, in float32 at least.
+
+    Measured on CPUs: channels that are a slice cost more with every weight, and small
+    feature maps of 16 bits more than to convert them.
+    """
+    is_short = frames.dtype.itemsize < 4
+    return kept.size(2) > 0 or (is_short and frames.shape[-2:].numel() <= 14 * 14)
 
 
 def _is_large(frames: Tensor) -> bool:

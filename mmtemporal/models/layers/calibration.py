@@ -44,7 +44,7 @@ def make_routing(
     )
 
 
-def compute_calibration(conv: Any, x: Tensor) -> tuple[Tensor, Optional[Tensor]]:
+def compute_calibration(conv: Any, means: Tensor) -> tuple[Tensor, Optional[Tensor]]:
     """Compute the calibration of the kernel for every frame, and the bias.
 
     A calibration is one plus something small, which half precision loses. So
@@ -52,13 +52,12 @@ def compute_calibration(conv: Any, x: Tensor) -> tuple[Tensor, Optional[Tensor]]
     alone that is rounded to the dtype of the frames.
 
     Shape:
-        - x: (n, in_channels, t, h, w)
+        - means: (n, t, in_channels), of the frames over space
         - output: how far the calibrations are from one, (n, t, c); and the
           calibrated bias, (n or 1, t or 1, out_channels), or None
     """
-    with without_autocast(x):
-        means = x.mean((3, 4), dtype=conv.routing.b.weight.dtype)
-        alpha, beta = conv.routing(means.transpose(1, 2))
+    with without_autocast(means):
+        alpha, beta = conv.routing(means)
         if conv.recorder is not None:
             conv.record(calibration=1 + alpha)
         if beta is not None:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmtemporal.checks import check_choice, check_options
-from mmtemporal.ops import fill_band, temporal_mix, without_autocast
+from mmtemporal.ops import fill_band, frame_means, temporal_mix, without_autocast
 
 from .aggregation import aggregation_weights, scale_and_shift
 from .temporal_layer import TemporalLayer
@@ -117,14 +117,13 @@ class TAdaBlock(TemporalLayer, nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         n, t, h, w = x.shape[:4]
-        x = self.proj_in(x)
+        # (n, t, h, w, m) -> (n * t, m, h, w), channels last in memory
+        x = self.proj_in(x).flatten(0, 1).permute(0, 3, 1, 2)
         with without_autocast(x):
-            means = x.mean((2, 3), dtype=self.routing.b.weight.dtype)
-            alpha, beta = self.routing(means)
+            means = frame_means(x, self.routing.b.weight.dtype)
+            alpha, beta = self.routing(means.unflatten(0, (n, t)))
         if self.records:
             self.record(calibration=alpha)
-        # (n, t, h, w, m) -> (n * t, m, h, w), channels last in memory
-        x = x.flatten(0, 1).permute(0, 3, 1, 2)
         y = self.conv._conv_forward(x, self.conv.weight, None)
         bias = (beta * self.conv.bias).to(y.dtype)
         y = y * _to_frames(alpha.to(y.dtype)) + _to_frames(bias)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmtemporal.checks import check_integer
+from mmtemporal.ops import frame_means
 from mmtemporal.ops.tracing import is_symbolic
 
 from .calibration import compute_calibration, make_routing, scale
@@ -135,7 +136,8 @@ class TAdaConv2d(TemporalLayer, nn.Conv2d):
         return self._convolve(x, self.num_segments)  # type: ignore[arg-type]
 
     def _convolve(self, x: Tensor, t: int) -> Tensor:
-        alpha, bias = compute_calibration(self, x.unflatten(0, (-1, t)).transpose(1, 2))
+        means = frame_means(x, self.routing.b.weight.dtype).unflatten(0, (-1, t))
+        alpha, bias = compute_calibration(self, means)
         # (n, t, c) -> (n * t, c, 1, 1)
         alpha = alpha.flatten(0, 1)[..., None, None]
         if self.calibrate == 'cin':
@@ -232,7 +234,9 @@ class TAdaConv3d(TemporalLayer, nn.Conv3d):
         self.routing.init_identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        alpha, bias = compute_calibration(self, x)
+        # (n, t, c): over pixels, the inner loop is fast in both memory formats.
+        means = x.transpose(1, 2).mean((3, 4), dtype=self.routing.b.weight.dtype)
+        alpha, bias = compute_calibration(self, means)
         # (n, t, c) -> (n, c, t, 1, 1)
         alpha = alpha.transpose(1, 2)[..., None, None]
         if self.calibrate == 'cin':

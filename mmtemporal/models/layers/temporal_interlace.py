@@ -153,7 +153,7 @@ class TemporalInterlace(MixingLayer):
         """
         with without_autocast(x):
             dtype = self.weight_net.conv.weight.dtype
-            means = clip_means(x[:, : self.num_mixed], self.num_segments, dtype)
+            means = clip_means(x, self.num_segments, dtype, self.num_mixed)
             offset, weight = self.offset_net(means), self.weight_net(means)
             self.record(offset=offset, weight=weight)
             if self.reverse:

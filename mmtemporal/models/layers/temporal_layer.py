@@ -7,7 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from mmtemporal.checks import check_integer
-from mmtemporal.ops import fill_band, is_traced, split_clips, temporal_mix
+from mmtemporal.ops import (
+    fill_band,
+    frame_means,
+    is_traced,
+    split_clips,
+    temporal_mix,
+)
 
 # Its loop over the kernel hides the sizes from torch.fx.
 torch.fx.wrap('temporal_mix')
@@ -152,14 +158,20 @@ class MixingLayer(TemporalLayer, nn.Module):
         return temporal_mix(x, self.num_segments, weights, self.num_mixed)
 
 
-def clip_means(x: Tensor, num_segments: int, dtype: torch.dtype) -> Tensor:
+def clip_means(
+    x: Tensor,
+    num_segments: int,
+    dtype: torch.dtype,
+    num_channels: Optional[int] = None,
+) -> Tensor:
     """Average each frame over space: what layers know of a clip.
 
     Shape:
         - x: (n * t, c, h, w)
-        - output: (n, c, t), of ``dtype``
+        - output: (n, num_channels, t), by default of all channels, of ``dtype``
     """
-    return split_clips(x.mean((2, 3), dtype=dtype), num_segments).transpose(1, 2)
+    means = frame_means(x, dtype, num_channels)
+    return split_clips(means, num_segments).transpose(1, 2)
 
 
 def temporal_layers(network: nn.Module) -> Iterator[tuple[str, Any]]:

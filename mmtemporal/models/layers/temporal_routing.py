@@ -61,10 +61,11 @@ class _TemporalRouting(nn.Module):
 
     def forward(self, means: Tensor) -> tuple[Tensor, Optional[Tensor]]:
         hidden = self.hidden(means.transpose(1, 2))
-        weight = self.b(hidden).transpose(1, 2)
+        # Contiguous, as products with frames in channels last are slow otherwise.
+        weight = self.b(hidden).transpose(1, 2).contiguous()
         if not self.bias_channels:
             return weight, None
-        return weight, self.b_bias(hidden).transpose(1, 2)
+        return weight, self.b_bias(hidden).transpose(1, 2).contiguous()
 
 
 class ConvRouting(_TemporalRouting):
