@@ -167,7 +167,8 @@ def check_view(path: Path, view: dict) -> None:
     if view['views'] > 1:
         raise ValueError(
             f'{path} takes {view["views"]} views of a video, a stream has one; export '
-            'it with one clip and CenterCrop in test_pipeline'
+            'it with CenterCrop and a sampler of one clip in test_pipeline, as '
+            'docs/export.md says'
         )
 
 
