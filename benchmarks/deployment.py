@@ -8,11 +8,10 @@ noise. What accuracy a variant loses is measured by deployment_accuracy.py.
     python benchmarks/deployment.py --out benchmarks/results/deployment_cpu.csv
 
 Networks that the CSV file already has are not measured again, so a run that was stopped
-can be continued.
+can be continued, on the same machine and with the same options.
 """
 
 import argparse
-import csv
 import tempfile
 import time
 from functools import partial
@@ -23,7 +22,7 @@ from statistics import median
 import torch
 from deployment_picture import draw
 from deployment_variants import FILES, REFERENCE, Deployment, usable
-from measuring import interleave, machine, ratio, write_csv
+from measuring import interleave, machine, ratio, read_csv, write_csv
 from mmengine import Config
 from mmengine.logging import MMLogger
 from rich.console import Console
@@ -57,8 +56,7 @@ def build(name, args):
         'model.cls_head.num_classes': NUM_CLASSES,
     }
     torch.manual_seed(0)
-    model = build_model(recipe, changes)
-    return model
+    return build_model(recipe, changes)
 
 
 def set_statistics(model, network, clips):
@@ -146,16 +144,20 @@ def read_rows(path, args, parser):
     """Return the rows of a run that was stopped."""
     if not path or not path.exists():
         return []
-    with path.open(newline='') as file:
-        rows = list(csv.DictReader(file))
+    if path.is_dir():
+        parser.error(f'--out {path} is a folder; give the name of a file')
+    rows = read_csv(path)
     asked = dict(depth=args.depth, size=args.size, rounds=args.rounds)
-    asked['threads'] = args.threads
+    asked |= {**machine(), **versions(), 'threads': args.threads}
+    asked |= dict(batch=args.batches, variant=args.variants)
     for key, value in asked.items():
-        found = {row.get(key) for row in rows}
-        if found != {str(value)}:
+        expected = {str(x) for x in (value if isinstance(value, list) else [value])}
+        found = {str(row.get(key)) for row in rows}
+        if found != expected:
             parser.error(
-                f'--out {path}: its rows are of {key} {", ".join(map(str, found))}, '
-                f'this run has {value}; give another file, or delete it'
+                f'--out {path}: its rows are of {key} {", ".join(sorted(found))}, '
+                f'this run has {", ".join(sorted(expected))}; give another file, or '
+                'delete it'
             )
     return rows
 

@@ -11,13 +11,12 @@ CSV file had of it.
 """
 
 import argparse
-import csv
 import tempfile
 from pathlib import Path
 
 import torch
 from deployment_variants import FILES, Deployment, usable
-from measuring import write_csv
+from measuring import read_csv, write_csv
 from mmengine.logging import MMLogger
 from rich.console import Console
 from rich.progress import track
@@ -34,6 +33,13 @@ def read_list(file):
     """Return (video, label) for each line of a list."""
     lines = file.read_text().splitlines()
     pairs = [line.rsplit(maxsplit=1) for line in lines]
+    wrong = [x for x in pairs if len(x) < 2 or not x[1].isdigit()]
+    if wrong or not lines:
+        got = ' '.join(wrong[0]) if wrong else ''
+        raise ValueError(
+            f'{file}: got {got!r}, expected a video and the number of its class in '
+            'each line'
+        )
     return [(file.parent / name, int(label)) for name, label in pairs]
 
 
@@ -104,14 +110,16 @@ def show(rows):
     Console().print(table)
 
 
-def add_rows(path, rows):
-    """Write rows to a CSV file, in which they replace older ones of the network."""
-    kept = []
-    if path.exists():
-        with path.open(newline='') as file:
-            kept = list(csv.DictReader(file))
-    kept = [row for row in kept if row['network'] != rows[0]['network']]
-    write_csv(path, kept + rows)
+def read_rows(path, parser):
+    """Return the rows that the CSV file has."""
+    if not path or not path.exists():
+        return []
+    if path.is_dir():
+        parser.error(f'--out {path} is a folder; give the name of a file')
+    rows = read_csv(path)
+    if not rows or 'top1' not in rows[0]:
+        parser.error(f'--out {path} is no file of this program; give another')
+    return rows
 
 
 def parse_args(arguments=None):
@@ -130,6 +138,7 @@ def parse_args(arguments=None):
         if not (args.data / f'{split}.txt').is_file():
             parser.error(f'{args.data} has no {split}.txt')
     args.variants = usable(args.variants, parser)
+    args.rows = read_rows(args.out, parser)
     return args
 
 
@@ -144,7 +153,8 @@ def main(arguments=None):
         raise SystemExit(f'error: {error}') from None
     show(rows)
     if args.out:
-        add_rows(args.out, rows)
+        kept = [row for row in args.rows if row['network'] != rows[0]['network']]
+        write_csv(args.out, kept + rows)
 
 
 if __name__ == '__main__':

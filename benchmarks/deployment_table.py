@@ -6,10 +6,10 @@ deployment accuracy -->` and `<!-- end -->`.
     python benchmarks/deployment_table.py docs/export.md
 """
 
-import csv
 from pathlib import Path
 
 from deployment_picture import settings
+from measuring import read_csv
 from page_blocks import fill_pages, find_blocks
 
 RESULTS = Path(__file__).resolve().parent / 'results'
@@ -17,16 +17,11 @@ SPEED, ACCURACY = 'deployment_cpu.csv', 'deployment_accuracy.csv'
 BLOCK = find_blocks('deployment')
 
 
-def read_rows(name):
-    with (RESULTS / name).open(newline='') as file:
-        return list(csv.DictReader(file))
-
-
 def make_table(kind, batch=None):
     """Return lines of markdown: a row for each variant, a column for each network."""
     if kind == 'accuracy':
         return make_accuracy_table()
-    rows = [row for row in read_rows(SPEED) if row['batch'] == batch]
+    rows = [row for row in read_csv(RESULTS / SPEED) if row['batch'] == batch]
     lines = table_lines(
         rows,
         lambda row: f'{float(row["ratio"]):.2f} ({float(row["own_ratio"]):.2f})',
@@ -40,7 +35,7 @@ def make_table(kind, batch=None):
 
 
 def make_accuracy_table():
-    rows = read_rows(ACCURACY)
+    rows = read_csv(RESULTS / ACCURACY)
     lines = table_lines(
         rows, lambda row: f'{float(row["top1"]):.1f}%, {float(row["difference"]):.0e}'
     )

@@ -1,7 +1,6 @@
 """The ways to run a trained recognizer that deployment.py compares."""
 
 import torch
-from mmaction.registry import MODELS  # noqa: F401  registers what recipes name
 from torch import nn
 
 from mmtemporal.export import VARIANTS as SMALLER

@@ -88,6 +88,12 @@ def _cpu_name():
     return names[0] if names else platform.machine()
 
 
+def read_csv(path):
+    """Return the lines of a table as dictionaries."""
+    with Path(path).open(newline='') as file:
+        return list(csv.DictReader(file))
+
+
 def write_csv(path, rows):
     """Write dictionaries with the same keys as lines of a table."""
     path = Path(path)

@@ -14,7 +14,6 @@ from typing import Optional
 
 import numpy as np
 import onnxruntime
-from decord import VideoReader
 
 # --------------------------------------------------------------------- sampling
 # Each sampler gives the frames of all clips, (clips, frames of a clip), for its
@@ -205,9 +204,15 @@ def prepare(frame: np.ndarray, steps: list[dict]) -> list[np.ndarray]:
 
 def read_view(video: Path, view: dict) -> np.ndarray:
     """Read all views of a video, (views, frames, 3, h, w), as RGB pixels."""
-    reader = VideoReader(str(video))
-    indices = find_frames(view, len(reader), reader.get_avg_fps())
-    frames = reader.get_batch(indices).asnumpy()
+    from decord import VideoReader  # here, because stream_video.py does without it
+
+    try:
+        reader = VideoReader(str(video))
+        indices = find_frames(view, len(reader), reader.get_avg_fps())
+        frames = reader.get_batch(indices).asnumpy()
+    except Exception as error:  # each fault of a file has an exception of its own
+        reason = ' '.join(str(error).split())[:200]
+        raise ValueError(f'decord cannot read {video}: {reason}') from error
     # (frames, crops, h, w, 3), of which all frames of a crop follow one another
     crops = np.stack([prepare(frame, view['steps']) for frame in frames])
     crops = crops.swapaxes(0, 1).reshape(-1, view['frames'], *crops.shape[2:])
@@ -229,20 +234,34 @@ def average(scores: np.ndarray, how: str) -> np.ndarray:
     return scores.mean(0)
 
 
+def open_model(path: Path) -> tuple[onnxruntime.InferenceSession, dict]:
+    """Return a session, and the view that the file describes."""
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), providers=onnxruntime.get_available_providers()
+        )
+    except Exception as error:  # as above
+        raise ValueError(f'cannot read {path} as ONNX: {error}') from error
+    entries = session.get_modelmeta().custom_metadata_map
+    if 'mmtemporal_view' not in entries:
+        raise ValueError(f'{path} does not say what it takes; give a file of export.py')
+    return session, json.loads(entries['mmtemporal_view'])
+
+
+def score_view(session, view: dict, frames: np.ndarray) -> np.ndarray:
+    """Return the scores of the classes for RGB pixels, (frames, 3, h, w)."""
+    if session.get_inputs()[0].type != 'tensor(uint8)':
+        frames = frames.astype(np.float32)
+        if view['mean']:
+            mean, std = (np.float32(view[key]) for key in ('mean', 'std'))
+            frames = (frames - mean.reshape(3, 1, 1)) / std.reshape(3, 1, 1)
+    return session.run(['scores'], {'frames': frames[None]})[0][0]
+
+
 def score(model: Path, video: Path) -> tuple[np.ndarray, dict]:
     """Return the scores of the classes, before the softmax, and the view."""
-    session = onnxruntime.InferenceSession(
-        str(model), providers=onnxruntime.get_available_providers()
-    )
-    view = json.loads(session.get_modelmeta().custom_metadata_map['mmtemporal_view'])
-    scores = []
-    for frames in read_view(video, view):
-        if session.get_inputs()[0].type != 'tensor(uint8)':
-            frames = frames.astype(np.float32)
-            if view['mean']:
-                mean, std = (np.float32(view[key]) for key in ('mean', 'std'))
-                frames = (frames - mean.reshape(3, 1, 1)) / std.reshape(3, 1, 1)
-        scores += [*session.run(['scores'], {'frames': frames[None]})[0]]
+    session, view = open_model(model)
+    scores = [score_view(session, view, frames) for frames in read_view(video, view)]
     return average(np.float64(scores), view['average_clips']), view
 
 
@@ -254,6 +273,8 @@ def main() -> None:
     parser.add_argument('video', type=Path)
     parser.add_argument('--top', type=int, default=5, help='classes to print')
     args = parser.parse_args()
+    if args.top < 1:
+        parser.error(f'--top {args.top}: give 1 or more')
     for path in (args.model, args.video):
         if not path.is_file():
             raise SystemExit(f'error: {path} is no file')

@@ -3,17 +3,19 @@
     python examples/stream_video.py model.onnx 0
     python examples/stream_video.py model.onnx video.mp4 --stride 16 --out labelled.mp4
 
-Needs onnxruntime, OpenCV and numpy. A window slides over the stream: after each stride
-the frames are taken from it that test_pipeline of the config takes from a video of that
-length, and scored. Scores are smoothed over time. --seconds of the window should be how
-long the videos of the training are; networks that take every n-th frame have their own.
+Needs onnxruntime, OpenCV, numpy, and onnx_video.py, which stands beside it. A window
+slides over the stream: after each stride the frames are taken from it that
+test_pipeline of the config takes from a video of that length, and scored. Scores are
+smoothed over time. --seconds of the window should be how long the videos of the
+training are; networks that take every n-th frame have their own.
 
 The frames per second are those that went through this program. Where a camera has
 more, give a larger stride. Ctrl-C ends it.
 """
 
 import argparse
-import json
+import os
+import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -21,57 +23,19 @@ from typing import Optional
 
 import cv2
 import numpy as np
-import onnxruntime
+from onnx_video import (
+    find_frames,
+    find_size,
+    open_model,
+    scaled_span,
+    score_view,
+    softmax,
+)
 
 DEFAULT_FPS, DEFAULT_SECONDS = 30, 2
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 # --------------------------------------------------------------------- sampling
-
-
-def random_frames(s: dict, n: int) -> np.ndarray:
-    """Return the frames of UniformSampleFrames, which a seed draws."""
-    random, length = np.random.RandomState(s['seed']), s['clip_len']
-    if n < 2 * length:
-        skipped = random.choice(length + 1, n - length, replace=False)
-        return np.arange(length) + np.cumsum(np.isin(np.arange(length), skipped))
-    edges = np.arange(length + 1) * n // length
-    return edges[:-1] + random.randint(np.diff(edges))
-
-
-def find_frames(s: dict, n: int, fps: float) -> np.ndarray:
-    """Return which frames of a window a view has, in their order.
-
-    Args:
-        s: Name and arguments of the sampler of test_pipeline.
-        n: Number of frames of the window, at least those of a clip.
-        fps: Their rate.
-    """
-    kind, length, clips = s['sampler'], s['clip_len'], s['num_clips']
-    span, offsets = clip_span(s, fps), np.arange(length) * s.get('frame_interval', 1)
-    if kind == 'SampleFrames' and length == 1 and not s['twice_sample']:
-        found = np.arange(clips) * (n / clips) + n / clips / 2  # middles of segments
-    elif kind == 'SampleFrames' and clips == 1:
-        if s['target_fps'] is not None:
-            offsets = np.linspace(0, span - 1, length).astype(int)
-        found = (n - span) // 2 + offsets
-    elif kind == 'DenseSampleFrames':
-        found = np.arange(clips)[:, None] * (s['sample_range'] // clips) + offsets
-    elif kind == 'UniformSample':
-        segment = (n - 1) / length
-        found = np.round(segment * np.arange(length)) + np.floor(segment / 2)
-    elif kind == 'UniformSampleFrames':
-        found = random_frames(s, n)
-    elif kind == 'SampleWindows':
-        parts = 2 * np.arange(clips) + 1
-        found = ((n - length + 1) * parts // (2 * clips))[:, None] + offsets
-    elif kind == 'SampleSegments':
-        found = np.round(n * (2 * np.arange(length) + 1) / (2 * length))
-    elif kind == 'SampleDenseClips':
-        found = (n - span) / 2 + np.linspace(0, span - 1, length) + 1e-6
-    else:
-        raise ValueError(f'{s} of test_pipeline is not known to this program')
-    return np.clip(found, 0, n - 1).astype(int).ravel()
 
 
 def clip_span(s: dict, fps: float) -> float:
@@ -83,18 +47,29 @@ def clip_span(s: dict, fps: float) -> float:
         return s['sample_range'] + (length - 1) * interval
     if s['target_fps'] is None:
         return (length - 1) * interval + 1
-    return max(1, length * interval * (fps / s['target_fps'] if s['reads_fps'] else 1))
+    return scaled_span(s, fps if s['reads_fps'] else None)
+
+
+def find_lengths(s: dict, fps: float) -> tuple[int, int]:
+    """Return how many frames a window has at least, and by default."""
+    span = int(np.ceil(clip_span(s, fps)))
+    if span > 1 and (s['num_clips'] == 1 or s['sampler'] == 'DenseSampleFrames'):
+        return span, span
+    # With fewer, samplers do as for short videos: frames come twice, or out of order.
+    minimum = max(span, s['clip_len']) + s['num_clips']
+    return minimum, max(minimum, round(DEFAULT_SECONDS * fps))
 
 
 def window_length(s: dict, fps: float, seconds: Optional[float]) -> int:
     """Return how many frames the window has."""
-    span = int(np.ceil(clip_span(s, fps)))
-    least = span if span > 1 else s['clip_len'] + s['num_clips']
-    if seconds is None:
-        return span if span > 1 else max(least, round(DEFAULT_SECONDS * fps))
-    if round(seconds * fps) < least:
-        raise ValueError(f'--seconds {seconds}: {least} frames are needed at {fps} fps')
-    return round(seconds * fps)
+    minimum, default = find_lengths(s, fps)
+    length = default if seconds is None else round(seconds * fps)
+    if length < minimum:
+        raise ValueError(
+            f'--seconds {seconds}: {minimum} frames are needed at {fps:g} fps; give '
+            f'{minimum / fps:.4g} or more'
+        )
+    return length
 
 
 # --------------------------------------------------------------------- pictures
@@ -112,19 +87,7 @@ def prepare(frame: np.ndarray, steps: list[dict]) -> np.ndarray:
         if min(x, y) < 0:
             raise ValueError(f'frames of {width} x {height} have no crop of {value}')
         frame = frame[y : y + value[1], x : x + value[0]]
-    return frame[..., ::-1]
-
-
-def find_size(width: int, height: int, kind: str, value) -> tuple[int, int]:
-    if kind == 'resize':
-        return tuple(value)
-    factor = value
-    if kind == 'fit':
-        longest, shortest = value
-        factor = shortest / min(width, height)
-        if longest is not None:
-            factor = min(longest / max(width, height), factor)
-    return int(width * factor + 0.5), int(height * factor + 0.5)
+    return frame[..., ::-1].copy()  # a crop alone would be a view of the frame
 
 
 def write_on(frame: np.ndarray, lines: list[str]) -> None:
@@ -134,42 +97,6 @@ def write_on(frame: np.ndarray, lines: list[str]) -> None:
         for colour, shift in (BLACK, 2), (WHITE, 0):  # with a shadow
             place = int((10 + shift) * scale), int((30 + 30 * i + shift) * scale)
             cv2.putText(frame, line, place, font, 0.8 * scale, colour)
-
-
-# ----------------------------------------------------------------------- scores
-
-
-def open_model(path: Path) -> tuple[onnxruntime.InferenceSession, dict]:
-    """Return a session and what its input is."""
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), providers=onnxruntime.get_available_providers()
-        )
-    except Exception as error:  # each fault of a file has an exception of its own
-        raise ValueError(f'cannot read {path} as ONNX: {error}') from error
-    entries = session.get_modelmeta().custom_metadata_map
-    if 'mmtemporal_view' not in entries:
-        raise ValueError(f'{path} does not say what it takes; give a file of export.py')
-    view = json.loads(entries['mmtemporal_view'])
-    if view['views'] > 1:
-        raise ValueError(
-            f'{path} takes {view["views"]} views of a video, a stream has one; export '
-            'it with one clip and CenterCrop in test_pipeline'
-        )
-    return session, view
-
-
-def score(session, view: dict, frames: np.ndarray) -> np.ndarray:
-    """Return the probabilities of the classes for frames, (frames, h, w, 3)."""
-    x = frames.transpose(0, 3, 1, 2)
-    if session.get_inputs()[0].type != 'tensor(uint8)':
-        x = x.astype(np.float32)
-        if view['mean']:
-            mean, std = (np.float32(view[key]) for key in ('mean', 'std'))
-            x = (x - mean.reshape(3, 1, 1)) / std.reshape(3, 1, 1)
-    (scores,) = session.run(['scores'], {'frames': x[None]})[0]
-    exponentials = np.exp(np.float64(scores) - scores.max())
-    return exponentials / exponentials.sum()
 
 
 # ----------------------------------------------------------------------- stream
@@ -189,15 +116,15 @@ def open_stream(source: str) -> cv2.VideoCapture:
 
 
 def open_writer(path: Path, fps: float, frame: np.ndarray) -> cv2.VideoWriter:
-    codec, size = cv2.VideoWriter_fourcc(*'mp4v'), frame.shape[1::-1]
-    writer = cv2.VideoWriter(str(path), codec, fps, size)
+    codec, (width, height) = cv2.VideoWriter_fourcc(*'mp4v'), frame.shape[1::-1]
+    writer = cv2.VideoWriter(str(path), codec, fps, (width, height))
     if not writer.isOpened():
-        raise ValueError(f'cannot write {path}; give a name that ends in .mp4')
+        raise ValueError(f'cannot write {path} with frames of {width} x {height}')
     return writer
 
 
 class Display:
-    """Prints what a stream shows, and writes it on the frames if they are wanted."""
+    """Print what a stream shows, and write it on the frames if they are wanted."""
 
     def __init__(self, args: argparse.Namespace, names: Optional[list], fps: float):
         self.args, self.names, self.fps = args, names, fps
@@ -214,8 +141,8 @@ class Display:
         print(f'{number / self.fps:8.2f} s', rate, *classes, sep='  ', flush=True)
         self.lines = [rate, *classes]
 
-    def is_ended_by(self, frame: np.ndarray) -> bool:
-        """Write and show a frame; whether the user pressed q."""
+    def show(self, frame: np.ndarray) -> bool:
+        """Write and show a frame, and return whether the user pressed q."""
         write_on(frame, self.lines)
         if self.args.out:
             self.writer = self.writer or open_writer(self.args.out, self.fps, frame)
@@ -226,22 +153,33 @@ class Display:
             cv2.imshow('stream', frame)
             return cv2.waitKey(1) == ord('q')
         except cv2.error as error:
-            raise ValueError('--show needs a display, and an OpenCV for it') from error
+            raise ValueError(
+                '--show: this OpenCV opens no windows; install opencv-python in place '
+                'of opencv-python-headless'
+            ) from error
 
     def close(self) -> None:
         if self.writer:
             self.writer.release()
 
 
+def check_view(path: Path, view: dict) -> None:
+    if view['views'] > 1:
+        raise ValueError(
+            f'{path} takes {view["views"]} views of a video, a stream has one; export '
+            'it with CenterCrop and a sampler of one clip in test_pipeline, as '
+            'docs/export.md says'
+        )
+
+
 def stream(args: argparse.Namespace) -> None:
     session, view = open_model(args.model)
+    check_view(args.model, view)
     capture = open_stream(args.source)
     fps = capture.get(cv2.CAP_PROP_FPS)
     fps = fps if 0 < fps < 1000 else DEFAULT_FPS  # a camera may not know
     length = window_length(view['sampling'], fps, args.seconds)
-    taken = find_frames(view['sampling'], length, fps)
-    if len(taken) != view['frames']:
-        raise ValueError(f'{args.model} takes several clips at once, a stream has one')
+    taken = find_frames(view, length, fps)
     display = Display(args, view['classes'], fps)
     window, smoothed, number = deque(maxlen=length), None, 0
     try:
@@ -249,19 +187,29 @@ def stream(args: argparse.Namespace) -> None:
         for number, (_, frame) in enumerate(iter(capture.read, (False, None)), 1):
             window.append(prepare(frame, view['steps']))
             if number >= length and (number - length) % args.stride == 0:
-                found = score(session, view, np.stack([window[i] for i in taken]))
+                frames = np.stack([window[i] for i in taken]).transpose(0, 3, 1, 2)
+                found = softmax(np.float64(score_view(session, view, frames)))
                 old = found if smoothed is None else smoothed
                 smoothed = args.smoothing * old + (1 - args.smoothing) * found
                 display.update(number, smoothed)
-            if display.is_ended_by(frame):
+            if display.show(frame):
                 return
     finally:
         capture.release()
         display.close()
     if smoothed is None:
-        raise ValueError(
-            f'{args.source} has {number} frames, fewer than the {length} of the window'
-        )
+        if args.out:
+            args.out.unlink(missing_ok=True)  # it has no classes
+        short = describe_short(number, length, view['sampling'], fps)
+        raise ValueError(f'OpenCV reads {number} frames of {args.source}, {short}')
+
+
+def describe_short(number: int, length: int, s: dict, fps: float) -> str:
+    """Say what to do about a stream of fewer frames than the window."""
+    minimum, _ = find_lengths(s, fps)
+    if number < minimum:
+        return f'and {minimum} or more are needed'
+    return f'fewer than the {length} of the window; give --seconds {number / fps:.4g}'
 
 
 def parse_args(arguments: Optional[list]) -> argparse.Namespace:
@@ -275,14 +223,31 @@ def parse_args(arguments: Optional[list]) -> argparse.Namespace:
     add('--seconds', type=float, help='of the window, see above; otherwise 2')
     add('--smoothing', type=float, default=0.5, help='share of the scores before')
     add('--top', type=int, default=3, help='classes to show')
-    add('--out', type=Path, help='write the frames with the classes to this .mp4 file')
+    add('--out', type=Path, help='write the frames with the classes to a new .mp4 file')
     add('--show', action='store_true', help='open a window, which q closes')
     args = parser.parse_args(arguments)
     if min(args.stride, args.top) < 1 or not 0 <= args.smoothing < 1:
         parser.error('--stride and --top are 1 or more, --smoothing is 0 to below 1')
+    if not 0 < (1 if args.seconds is None else args.seconds) < 1e6:
+        parser.error(f'--seconds {args.seconds}: give a number above 0, such as 2')
     if not args.model.is_file():
         parser.error(f'{args.model} is no file')
+    if args.out:
+        check_out(args.out, parser)
+    # Where there is none, some builds of OpenCV end the process.
+    known = os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
+    if args.show and sys.platform == 'linux' and not known:
+        parser.error('--show needs a display; DISPLAY is not set')
     return args
+
+
+def check_out(path: Path, parser: argparse.ArgumentParser) -> None:
+    if path.suffix != '.mp4':
+        parser.error(f'--out {path}: give a name that ends in .mp4')
+    if path.exists():  # it could be the source
+        parser.error(f'--out {path} exists; give another name')
+    if not path.parent.is_dir():
+        parser.error(f'--out {path}: {path.parent} is no folder')
 
 
 def main(arguments: Optional[list] = None) -> None:

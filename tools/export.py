@@ -109,6 +109,13 @@ def parse_args(arguments: Optional[list] = None) -> argparse.Namespace:
         parser.error(f'--{args.variants[0]} needs --format onnx')
     if args.calibrate and not args.int8:
         parser.error('--calibrate needs --int8')
+    for name in ('frames', 'size'):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f'--{name} {value}: give 1 or more')
+    suffix = args.out.suffix
+    if suffix in {x.suffix for x in FORMATS.values()} - {FORMATS[args.format].suffix}:
+        parser.error(f'--out {args.out} is no name for --format {args.format}')
     return args
 
 
@@ -202,7 +209,7 @@ def describe(
     outcomes: dict[str, dict[str, list[Outcome]]],
 ) -> None:
     opset = f', opset {OPSET}' if args.format == 'onnx' else ''
-    pixels = 'RGB pixels' if args.normalise or not view.mean else 'normalised RGB'
+    pixels = 'normalised RGB' if view.mean else 'RGB pixels'
     dtype = str(sample.frames.dtype).removeprefix('torch.')
     size = ', '.join(map(str, view.shape))
     print(f'input: frames (batch, {size}), {dtype}, {pixels}')

@@ -1,4 +1,4 @@
-"""Taking a trained network elsewhere."""
+"""Export of trained networks to files that run without this package."""
 
 from .changes import change_frames, change_size
 from .clip_scores import ClipScores, split_views

@@ -65,33 +65,28 @@ def with_averaging(reference: ClipScores, view: View, frames: Tensor) -> View:
 
 def video_sample(model: nn.Module, video: Path, normalise: bool) -> Sample:
     """Read a video by the test pipeline, and score each of its views."""
-    shape = input_shape(model.cfg)
-    data = read_video(model.cfg, video)
-    pixels = data['inputs'][0]
+    frames, inputs = _read(model, video, normalise)
     with torch.no_grad():
         # One view at a time: thirty of them would take gigabytes.
-        inputs = model.data_preprocessor(data)['inputs']
-        rows = inputs.split(shape[0], 1)
+        rows = inputs.split(input_shape(model.cfg)[0], 1)
         scores = torch.cat([model(row, stage='head') for row in rows])
-    return Sample(_as_exported(model, pixels, inputs[0], normalise), scores)
+    return Sample(frames, scores)
 
 
 def read_views(model: nn.Module, video: Path, normalise: bool) -> Tensor:
     """Read a video by the test pipeline, and return its views without scores."""
+    return _read(model, video, normalise)[0]
+
+
+def _read(model: nn.Module, video: Path, normalise: bool) -> tuple[Tensor, Tensor]:
+    """Return what an exported network takes of a video, and what the model takes."""
     data = read_video(model.cfg, video)
     pixels = data['inputs'][0]
-    inputs = model.data_preprocessor(data)['inputs'][0]
-    return _as_exported(model, pixels, inputs, normalise)
-
-
-def _as_exported(
-    model: nn.Module, pixels: Tensor, inputs: Tensor, normalise: bool
-) -> Tensor:
-    """Return the views that an exported network takes, of what the model takes."""
-    frames = split_views(pixels if normalise else inputs, input_shape(model.cfg))
+    inputs = model.data_preprocessor(data)['inputs']
+    frames = split_views(pixels if normalise else inputs[0], input_shape(model.cfg))
     if model.data_preprocessor.to_rgb and not normalise:
         frames = frames.flip(2)  # the file takes RGB
-    return frames
+    return frames, inputs
 
 
 class Outcome(NamedTuple):
@@ -106,7 +101,7 @@ def run_all(
 ) -> dict[str, list[Outcome]]:
     """Run an exported network on all samples of all groups."""
     return {
-        name: [Outcome(run_in_turns(run, x), scores) for x, scores in samples]
+        name: [Outcome(run_in_batches(run, x), scores) for x, scores in samples]
         for name, samples in groups.items()
     }
 
@@ -121,7 +116,7 @@ def compare(outcomes: list[Outcome]) -> str:
     )
 
 
-def run_in_turns(run: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
+def run_in_batches(run: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
     """Run one view, and then two at a time: the batch must be free."""
     batches = [frames[:1], *(frames[i : i + 2] for i in range(1, len(frames), 2))]
     with torch.no_grad():

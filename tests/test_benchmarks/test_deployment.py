@@ -111,7 +111,7 @@ def test_tables_are_those_of_the_results(tools):
 
 def test_exact_variants_are_exact(tools):
     table = tools('deployment_table')
-    for row in table.read_rows(table.SPEED):
+    for row in read(table.RESULTS / table.SPEED):
         if row['variant'] in ('fused', 'compiled', 'onnxruntime', 'OpenVINO'):
             assert float(row['difference']) < 1e-4
 
@@ -144,6 +144,67 @@ def test_a_file_of_other_settings_is_refused(tools, tmp_path, capsys):
         tools('deployment').parse_args(options)
     message = 'its rows are of depth 18, this run has 50; give another file'
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def row(tools):
+    """A row of a run on this machine."""
+    deployment, measuring = tools('deployment'), tools('measuring')
+    found = dict(network='TSN', variant='eager', batch=1, depth=18, size=64, rounds=1)
+    return {**found, **measuring.machine(), **deployment.versions(), 'threads': 1}
+
+
+OPTIONS = ['--depth', '18', '--size', '64', '--rounds', '1', '--batches', '1']
+
+
+def test_a_file_of_the_same_run_is_continued(tools, row, tmp_path):
+    out = tmp_path / 'deployment.csv'
+    tools('measuring').write_csv(out, [row])
+    options = [*OPTIONS, '--variants', 'eager', '--out', str(out)]
+    (found,) = tools('deployment').parse_args(options).rows
+    assert found == {key: str(value) for key, value in row.items()}
+
+
+@pytest.mark.parametrize(
+    ('change', 'options', 'message'),
+    [
+        ({}, ['--batches', '1', '4'], 'are of batch 1, this run has 1, 4; give'),
+        ({}, ['--variants', 'fused'], 'variant eager, this run has eager, fused; give'),
+        (dict(device='Pentium'), [], 'its rows are of device Pentium, this run has'),
+        (dict(torch='1.0'), [], 'its rows are of torch 1.0, this run has'),
+        (dict(onnxruntime='1.0'), [], 'its rows are of onnxruntime 1.0, this run'),
+    ],
+)
+def test_rows_are_not_mixed(change, options, message, tools, row, tmp_path, capsys):
+    out = tmp_path / 'deployment.csv'
+    tools('measuring').write_csv(out, [{**row, **change}])
+    options = [*OPTIONS, '--variants', 'eager', *options, '--out', str(out)]
+    with pytest.raises(SystemExit):
+        tools('deployment').parse_args(options)
+    assert message in capsys.readouterr().err
+
+
+def test_other_files_are_not_replaced(tools, row, tmp_path, capsys):
+    out = tmp_path / 'deployment.csv'
+    tools('measuring').write_csv(out, [row])
+    for split in ('train', 'val'):
+        (tmp_path / f'{split}.txt').write_text('a.mp4 0\n')
+    arguments = ['config.py', 'model.pth', str(tmp_path), '--variants', 'eager']
+    for file, message in (
+        (out, f'--out {out} is no file of this program'),
+        (tmp_path, f'--out {tmp_path} is a folder'),
+    ):
+        with pytest.raises(SystemExit):
+            tools('deployment_accuracy').parse_args([*arguments, '--out', str(file)])
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('text', ['', 'a.mp4\n', 'a.mp4 0\nb.mp4 wave\n'])
+def test_lists_that_are_none(text, tools, tmp_path):
+    file = tmp_path / 'val.txt'
+    file.write_text(text)
+    with pytest.raises(ValueError, match='expected a video and the number of its clas'):
+        tools('deployment_accuracy').read_list(file)
 
 
 def test_data_without_lists_is_refused(tools, tmp_path, capsys):

@@ -1,6 +1,6 @@
 """The example for streams, which does not import the package."""
 
-import importlib.util
+import importlib
 import json
 import subprocess
 import sys
@@ -74,10 +74,9 @@ def write_model(path, view=VIEW, entries=('mmtemporal_view',)):
 
 @pytest.fixture(scope='module')
 def stream():
-    spec = importlib.util.spec_from_file_location('stream_video', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPT.parent)
+        return importlib.import_module('stream_video')
 
 
 @pytest.fixture
@@ -88,11 +87,15 @@ def model(tmp_path):
 @pytest.fixture(scope='module')
 def video(tmp_path_factory):
     """Three seconds, of which the last one and a half are bright."""
-    path = tmp_path_factory.mktemp('stream') / 'video.mp4'
+    return write_video(tmp_path_factory.mktemp('stream') / 'video.mp4', 3 * FPS)
+
+
+def write_video(path, frames):
+    """Write frames, of which the first half is dark."""
     codec = cv2.VideoWriter_fourcc(*'mp4v')
     writer = cv2.VideoWriter(str(path), codec, FPS, (64, 48))
-    for i in range(3 * FPS):
-        writer.write(np.full((48, 64, 3), 30 if i < 1.5 * FPS else 220, np.uint8))
+    for i in range(frames):
+        writer.write(np.full((48, 64, 3), 30 if i < frames / 2 else 220, np.uint8))
     writer.release()
     return path
 
@@ -132,6 +135,7 @@ def test_scores_are_smoothed(model, video):
 def test_it_needs_nothing_else(model, video):
     code = f"""if 1:
         import runpy, sys
+        sys.path.insert(0, {str(SCRIPT.parent)!r})
         sys.argv = ['stream', {str(model)!r}, {str(video)!r}]
         runpy.run_path({str(SCRIPT)!r}, run_name='__main__')
         print(*sorted({{name.split('.')[0] for name in sys.modules}}))
@@ -141,36 +145,56 @@ def test_it_needs_nothing_else(model, video):
     assert not {'torch', 'mmengine', 'mmaction', 'mmtemporal', 'decord'} & modules
 
 
-def with_one_view(sampler, name):
-    """Change a drawn sampler so that it takes one clip, or the segments of one view."""
-    ones = {'num_views', 'num_sample_positions'}
-    if name == 'SampleFrames':
-        ones.add('clip_len')
-    elif name not in ('DenseSampleFrames', 'SampleWindows'):
-        ones.add('num_clips')
-    changes = {key: 1 for key in ones & sampler.keys()}
-    if 'twice_sample' in sampler:
-        changes['twice_sample'] = False
-    return {**sampler, **changes}
-
-
 @pytest.mark.parametrize('name', SAMPLERS)
-def test_a_window_is_sampled_as_a_video_of_its_length(name, example, stream):
+def test_a_window_has_all_the_frames_of_its_clips(name, stream):
     square = dict(type='Resize', scale=(32, 32), keep_ratio=False)
+    # Several views of a video are not classified; they may wrap.
+    ones = {'num_views': 1, 'num_sample_positions': 1, 'twice_sample': False}
 
     @settings(SAME, max_examples=80)
     @given(SAMPLERS[name], st.floats(0, 4), st.floats(5, 120))
     def check(sampler, more, fps):
-        sampler = with_one_view(sampler, name)
-        config = make_config('Recognizer3D', sampler, square)
+        changes = {key: one for key, one in ones.items() if key in sampler}
+        config = make_config('Recognizer3D', {**sampler, **changes}, square)
         view = json.loads(json.dumps(asdict(view_of(config))))
-        shortest = stream.window_length(view['sampling'], fps, None)
-        n = shortest + round(more * fps)
-        seen = fps if view['sampling']['reads_fps'] else None
-        expected = example.find_frames(view, n, seen)
-        assert stream.find_frames(view['sampling'], n, fps).tolist() == [*expected]
+        sampling = view['sampling']
+        minimum, default = stream.find_lengths(sampling, fps)
+        assert minimum <= default
+        n = minimum + round(more * fps)
+        found = stream.find_frames(view, n, fps).reshape(-1, sampling['clip_len'])
+        assert found.min() >= 0 and found.max() < n
+        # Rounding, or a rate of its own, can give a clip a frame twice.
+        may_repeat = sampling.get('target_fps') or name == 'SampleSegments'
+        assert (np.diff(found) >= (0 if may_repeat else 1)).all()
+        if sampling['sampler'] in ('SampleFrames', 'SampleWindows'):
+            assert (np.diff(found[:, 0]) > 0).all()
+        # Nothing is beyond the end, which one repeats and the other begins anew at.
+        for bound in ('loop', 'repeat_last'):
+            sampling['out_of_bound_opt'] = bound
+            same = stream.find_frames(view, n, fps)
+            assert same.tolist() == found.ravel().tolist()
 
     check()
+
+
+def test_default_windows(stream):
+    def default(sampler, **arguments):
+        given = dict(target_fps=None, num_clips=1, twice_sample=False)
+        return stream.find_lengths(dict(given, sampler=sampler, **arguments), 30)[1]
+
+    # 32 frames, every second one
+    clip = dict(clip_len=32, frame_interval=2)
+    assert default('SampleFrames', **clip) == 63
+    dense = dict(clip, sample_range=64, num_clips=4)
+    assert default('DenseSampleFrames', **dense) == 64 + 62
+    # At 15 frames a second, 32 frames take 64 of a stream of 30.
+    slower = dict(clip_len=32, frame_interval=1, target_fps=15, reads_fps=True)
+    assert default('SampleDenseClips', **slower) == 64
+    # Segments, of frames or of windows, are those of two seconds.
+    segments = dict(frame_interval=1, num_clips=8)
+    assert default('SampleFrames', clip_len=1, **segments) == 60
+    assert default('SampleFrames', clip_len=5, **segments) == 60
+    assert default('SampleWindows', clip_len=5, num_clips=8) == 60
 
 
 @pytest.mark.parametrize('steps', [[{'fit': [None, 20]}], [{'fit': [40, 24]}], []])
@@ -183,6 +207,48 @@ def test_frames_are_prepared_as_in_the_other_example(steps, example, stream):
     assert np.abs(found.astype(int) - expected).max() <= 1
 
 
+def test_what_is_written_on_a_frame_is_not_classified(stream):
+    frame = np.zeros((480, 480, 3), np.uint8)
+    found = stream.prepare(frame, [{'center_crop': [480, 480]}])
+    stream.write_on(frame, ['99% dark'])
+    assert frame.any() and not found.any()
+
+
+def test_a_short_file_leaves_nothing(model, video, tmp_path):
+    out = tmp_path / 'out.mp4'
+    done = run(model, video, '--seconds', 4, '--out', out)
+    assert 'fewer than the 80 of the window; give --seconds 3\n' in done.stderr
+    assert not out.exists()
+    assert run(model, video, '--seconds', 3, '--out', out).returncode == 0
+    assert out.exists()
+
+
+def test_nothing_is_overwritten(model, video, stream, tmp_path, capsys):
+    source = tmp_path / 'video.mp4'
+    source.write_bytes(video.read_bytes())
+    with pytest.raises(SystemExit):
+        stream.main([str(model), str(source), '--out', str(source)])
+    assert f'--out {source} exists; give another name' in capsys.readouterr().err
+    assert source.read_bytes() == video.read_bytes()
+
+
+def test_windows_need_a_display(model, video, stream, monkeypatch, capsys):
+    def fail(*_):
+        raise cv2.error('not implemented')
+
+    monkeypatch.setattr(cv2, 'imshow', fail)
+    monkeypatch.setattr(sys, 'platform', 'linux')
+    for name in ('DISPLAY', 'WAYLAND_DISPLAY'):
+        monkeypatch.delenv(name, raising=False)
+    options = [str(model), str(video), '--show']
+    with pytest.raises(SystemExit):  # before OpenCV can end the process
+        stream.main(options)
+    assert '--show needs a display; DISPLAY is not set' in capsys.readouterr().err
+    monkeypatch.setenv('DISPLAY', ':0')
+    with pytest.raises(SystemExit, match='this OpenCV opens no windows; install open'):
+        stream.main(options)
+
+
 def test_errors(stream, model, video, tmp_path, capsys):
     def refused(message, *arguments):
         with pytest.raises(SystemExit) as error:
@@ -192,22 +258,42 @@ def test_errors(stream, model, video, tmp_path, capsys):
         # The parser writes itself, and ends with a number.
         assert message in f'{error.value.code} {shown.err}'
 
-    broken = tmp_path / 'broken.onnx'
-    broken.write_bytes(b'none')
+    corrupt = tmp_path / 'corrupt.onnx'
+    corrupt.write_bytes(b'none')
     plain = write_model(tmp_path / 'plain.onnx', entries=())
     several = write_model(
         tmp_path / 'several.onnx', View(**{**asdict(VIEW), 'views': 3})
     )
     refused('missing.onnx is no file', tmp_path / 'missing.onnx', video)
-    refused(f'cannot read {broken} as ONNX', broken, video)
+    refused(f'cannot read {corrupt} as ONNX', corrupt, video)
     refused('does not say what it takes', plain, video)
     refused('takes 3 views of a video, a stream has one; export it', several, video)
     refused('nowhere.mp4 is no file, and no number of a camera', model, 'nowhere.mp4')
     refused('cannot open a camera 97', model, 97)
-    refused(f'cannot read {broken} as a video', model, broken)
-    refused(
-        '--seconds 0.1: 5 frames are needed at 20.0 fps', model, video, '--seconds', 0.1
-    )
-    refused('60 frames, fewer than the 80 of the window', model, video, '--seconds', 4)
+    refused(f'cannot read {corrupt} as a video', model, corrupt)
+    message = '--seconds 0.1: 5 frames are needed at 20 fps; give 0.25 or more'
+    refused(message, model, video, '--seconds', 0.1)
+    refused('--seconds inf: give a number above 0', model, video, '--seconds', 'inf')
+    short = write_video(tmp_path / 'short.mp4', 4)
+    refused(f'reads 4 frames of {short}, and 5 or more are needed', model, short)
     refused('--smoothing is 0 to below 1', model, video, '--smoothing', 1)
-    refused('cannot write', model, video, '--out', tmp_path / 'none' / 'x.mp4')
+    missing = tmp_path / 'none'
+    refused(f'{missing} is no folder', model, video, '--out', missing / 'x.mp4')
+    refused('a name that ends in .mp4', model, video, '--out', tmp_path / 'x.png')
+
+
+def test_the_other_example_refuses_what_it_cannot_read(
+    model, video, stream, example, tmp_path, monkeypatch
+):
+    def refused(message, *arguments):
+        monkeypatch.setattr(sys, 'argv', ['onnx_video', *map(str, arguments)])
+        with pytest.raises(SystemExit, match=message) as error:
+            example.main()
+        assert '\n' not in str(error.value)
+
+    corrupt = tmp_path / 'corrupt'
+    corrupt.write_bytes(b'none')
+    plain = write_model(tmp_path / 'plain.onnx', entries=())
+    refused(f'^error: cannot read {corrupt} as ONNX', corrupt, video)
+    refused('plain.onnx does not say what it takes', plain, video)
+    refused(f'^error: decord cannot read {corrupt}: ', model, corrupt)
