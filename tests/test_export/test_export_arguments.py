@@ -1,21 +1,10 @@
 """What tools/export.py says about its arguments before it reads a config."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
 from mmtemporal.datasets.class_names import read_class_names
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('export', ROOT / 'tools/export.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The exported files give the scores of PyTorch, for every family."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -71,18 +70,6 @@ NETWORKS = {
         ),
     ),
 }
-
-
-def load_tool():
-    spec = importlib.util.spec_from_file_location('export', ROOT / 'tools/export.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope='module')
-def tool():
-    return load_tool()
 
 
 @pytest.fixture(scope='module')

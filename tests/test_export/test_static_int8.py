@@ -1,8 +1,5 @@
 """ONNX files of eight bits whose scales are taken from videos."""
 
-import importlib.util
-from pathlib import Path
-
 import onnx
 import pytest
 import torch
@@ -13,16 +10,6 @@ from torch import nn
 from mmtemporal.datasets import make_motion_clips
 from mmtemporal.export import FORMATS
 from mmtemporal.export.comparison import read_views
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('export', ROOT / 'tools/export.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope='module')
