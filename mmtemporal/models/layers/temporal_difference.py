@@ -28,16 +28,16 @@ def frame_differences(windows: Tensor) -> Tensor:
         - output: (n, (k - 1) * c, h / 2, w / 2), frame by frame
     """
     n, k = windows.shape[:2]
-    pooled = _halve(windows.flatten(0, 1)).unflatten(0, (n, k))
+    pooled = _half_size(windows.flatten(0, 1)).unflatten(0, (n, k))
     return (pooled[:, 1:] - pooled[:, :-1]).flatten(1, 2)
 
 
-def _halve(images: Tensor) -> Tensor:
+def _half_size(images: Tensor) -> Tensor:
     """Average 2 x 2 pixels, of images in a quarter of the time of avg_pool2d."""
     if is_traced():
         return F.avg_pool2d(images, 2)
-    h, w = (size // 2 * 2 for size in images.shape[-2:])
-    images = images[..., :h, :w]
+    h, w = images.shape[-2:]
+    images = images[..., : h // 2 * 2, : w // 2 * 2]
     rows = images[..., ::2, :] + images[..., 1::2, :]
     return (rows[..., ::2] + rows[..., 1::2]).mul_(0.25)
 
@@ -163,12 +163,11 @@ class LongTermTDM(TemporalLayer, nn.Module):
         both = self._multi_scale(self._differences(x))
         # One after the other: together they would be twice as large as x.
         forward, backward = (
-            self.expand_bn(self.expand(differences)) for differences in _halves(both)
+            self.expand_bn(self.expand(differences))
+            for differences in _directions(both)
         )
-        # In place wherever autograd keeps nothing: the gates are as large as x. A graph
-        # would scatter what is written into halves of a tensor.
-        sigmoid = torch.sigmoid if is_traced() else torch.sigmoid_
-        gate = (sigmoid(forward) + sigmoid(backward)).mul_(0.5).add_(0.5)
+        # In place wherever autograd keeps nothing: the gates are as large as x.
+        gate = (forward.sigmoid_() + backward.sigmoid_()).mul_(0.5).add_(0.5)
         if self.recorder is not None:
             clips = split_clips(gate, self.num_segments)
             self.record(gate=clips.mean((3, 4)), gate_map=clips.mean(2))
@@ -209,9 +208,9 @@ def _conv(in_channels: int, out_channels: int, size: int, groups: int = 1) -> nn
 
 def _norm_in_turn(norm: nn.Module, x: Tensor) -> list[Tensor]:
     """Normalise forward and backward differences one after the other."""
-    return [norm(differences) for differences in _halves(x)]
+    return [norm(differences) for differences in _directions(x)]
 
 
-def _halves(batch: Tensor) -> tuple[Tensor, Tensor]:
+def _directions(batch: Tensor) -> tuple[Tensor, Tensor]:
     half = batch.size(0) // 2
     return batch[:half], batch[half:]
