@@ -1,4 +1,4 @@
-"""Draw the results of networks.py: bars over the baseline, which is one."""
+"""Draw the results of networks.py: ratios to the baseline, or growth with frames."""
 
 import matplotlib
 
@@ -31,20 +31,29 @@ def baseline(rows):
 
 
 def draw(rows, path):
-    """Draw the first setting and number of frames that is in the rows."""
-    first = rows[0]
-    same = ('setting', 'frames')
-    rows = [row for row in rows if all(row[key] == first[key] for key in same)]
+    """Draw the first setting that is in the rows.
+
+    Of one number of frames these are bars of ratios, of several lines over them.
+    """
+    rows = [row for row in rows if row['setting'] == rows[0]['setting']]
+    first, counts = rows[0], sorted({int(row['frames']) for row in rows})
     names = list(dict.fromkeys(row['network'] for row in rows))
-    figure, axes = plt.subplots(1, len(PANELS), figsize=(12, 3.6), sharey=True)
+    grows = len(counts) > 1
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(12, 3.6), sharey=not grows)
     for axis, (mode, value, title) in zip(axes, PANELS):
-        _draw_panel(axis, [row for row in rows if row['mode'] == mode], names, value)
+        shown = [row for row in rows if row['mode'] == mode]
+        if grows:
+            _draw_growth(axis, shown, value, counts)
+        else:
+            _draw_ratios(axis, shown, names, value)
         axis.set_title(title)
-    axes[0].set_ylabel(f'ratio to {baseline(rows)}')
+        axis.spines[['top', 'right']].set_visible(False)
+    if not grows:
+        axes[0].set_ylabel(f'ratio to {baseline(rows)}')
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc='lower center', ncols=len(labels))
     figure.suptitle(
-        f'{backbone(first)}, {first["batch"]} x {first["frames"]} frames, '
+        f'{backbone(first)}, {first["batch"]} x {", ".join(map(str, counts))} frames, '
         f'{first["size"]} px, {first["setting"]}: {first["device"]}, '
         f'{first["threads"]} thread(s), torch {first["torch"]}',
         fontsize=10,
@@ -54,7 +63,36 @@ def draw(rows, path):
     plt.close(figure)
 
 
-def _draw_panel(axis, rows, names, value):
+def _draw_growth(axis, rows, value, counts):
+    """Draw a line for every network of ours, for the naive ones and the baselines."""
+    value, unit = {
+        'ratio': ('seconds', 's'),
+        'memory_ratio': ('memory_mib', 'MiB'),
+    }[value]
+    lines = {}
+    for row in rows:
+        key = row['network'], row['implementation']
+        lines.setdefault(key, {})[int(row['frames'])] = float(row[value])
+    names = list(dict.fromkeys(name for name, _ in lines))
+    for (name, implementation), line in lines.items():
+        style = {'ours': '-', 'naive': ':'}.get(implementation)
+        if style:
+            axis.plot(
+                counts,
+                [line[t] for t in counts],
+                style,
+                marker='.',
+                color=f'C{names.index(name)}',
+                label=name if implementation == 'ours' else f'{name}, naive',
+            )
+    axis.set_xticks(counts)
+    axis.set_xlim(0)
+    axis.set_ylim(0)
+    axis.set_xlabel('frames')
+    axis.set_ylabel(unit)
+
+
+def _draw_ratios(axis, rows, names, value):
     width = 0.8 / len(COLOURS)
     for index, (implementation, colour) in enumerate(COLOURS.items()):
         bars = [row for row in rows if row['implementation'] == implementation]
@@ -66,4 +104,3 @@ def _draw_panel(axis, rows, names, value):
             axis.annotate(text, (left, height), ha='center', va='bottom', fontsize=7)
     axis.axhline(1, color='black', linewidth=1)
     axis.set_xticks(range(len(names)), names)
-    axis.spines[['top', 'right']].set_visible(False)

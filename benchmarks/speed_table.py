@@ -6,21 +6,15 @@ being one of benchmarks/results and SETTING one of its settings (all without).
     python benchmarks/speed_table.py docs/speed.md
 """
 
-import argparse
-import csv
 from pathlib import Path
 
-from page_blocks import fill_blocks, find_blocks
+from measuring import read_csv
+from page_blocks import fill_pages, find_blocks
 from speed_picture import backbone
 
 RESULTS = Path(__file__).resolve().parent / 'results'
 BLOCK = find_blocks('speed')
 OTHERS = ('naive', 'in-tree')
-
-
-def read_rows(file):
-    with (RESULTS / file).open(newline='') as lines:
-        return list(csv.DictReader(lines))
 
 
 def cell(rows, mode, value):
@@ -43,7 +37,7 @@ def cell(rows, mode, value):
 def make_table(file, setting=None):
     """Return lines of markdown: a row for each network, setting and frame count."""
     groups = {}
-    for row in read_rows(file):
+    for row in read_csv(RESULTS / file):
         if setting in (None, row['setting']):
             key = row['network'], row['setting'], row['frames']
             groups.setdefault(key, []).append(row)
@@ -68,17 +62,5 @@ def make_table(file, setting=None):
     return lines
 
 
-def fill(page):
-    """Return the text of a page with its tables made anew."""
-    return fill_blocks(page, BLOCK, make_table)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('pages', type=Path, nargs='+')
-    for page in parser.parse_args().pages:
-        page.write_text(fill(page.read_text()))
-
-
 if __name__ == '__main__':
-    main()
+    fill_pages(__doc__.splitlines()[0], BLOCK, make_table)

@@ -36,13 +36,15 @@ class _FrameMeans(torch.autograd.Function):
     with zeros for the channels that were left out.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(x: Tensor, dtype: torch.dtype, num_channels: Optional[int]) -> Tensor:
         return x[:, :num_channels].mean((2, 3), dtype=dtype)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        x, *_ = inputs
+        x, *ctx.options = inputs
         ctx.shape, ctx.dtype = x.shape, x.dtype
 
     @staticmethod
@@ -50,3 +52,7 @@ class _FrameMeans(torch.autograd.Function):
         c, h, w = ctx.shape[1:]
         grad = F.pad(grad / (h * w), (0, c - grad.size(1))).to(ctx.dtype)
         return grad[..., None, None].expand(ctx.shape), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        return _FrameMeans.forward(tangent, *ctx.options)

@@ -1,6 +1,7 @@
 """The benchmark of the networks, and the tables made of its results."""
 
 import csv
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -142,10 +143,30 @@ def test_rounds_are_compared_one_by_one(tools):
     assert ratio([1, 2, 9], [1, 1, 3]) == (2, 1, 3)
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
-def test_tables_are_those_of_the_results(page, tools):
-    from speed_table import BLOCK, fill
+def test_growth_is_that_of_a_frame(tmp_path, tools, monkeypatch):
+    import growth_table
 
+    lines = ['network,implementation,mode,frames,seconds,memory_mib']
+    for name, base in (('TSN', 1), ('ours', 2), ('naive', 9)):
+        for mode in ('inference', 'training'):
+            lines += [f'TIN,{name},{mode},8,{base * 8},{base * 4}']
+            lines += [f'TIN,{name},{mode},16,{base * 24},{base * 4}']
+    (tmp_path / 'frames.csv').write_text('\n'.join(lines))
+    monkeypatch.setattr(growth_table, 'RESULTS', tmp_path)
+    rows = growth_table.make_table('frames.csv')
+    assert rows[2:4] == [
+        '| TSN | 1.50 | 1.50 | 0.50 |',
+        '| TIN | 1.50 | 1.50 | 0.50 |',
+    ]
+    assert rows[-1].startswith('A frame of 16, as ratio to one of 8')
+
+
+@pytest.mark.parametrize('program', ['speed_table', 'growth_table'])
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_tables_are_those_of_the_results(page, program, tools):
+    from page_blocks import fill_blocks
+
+    table = importlib.import_module(program)
     text = page.read_text()
-    assert BLOCK.search(text)
-    assert fill(text) == text
+    assert table.BLOCK.search(text)
+    assert fill_blocks(text, table.BLOCK, table.make_table) == text

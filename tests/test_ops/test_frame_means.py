@@ -24,7 +24,7 @@ def test_equals_the_mean_with_its_derivatives(memory_format, num_channels):
 
     expected = x.mean((2, 3))[:, :num_channels]
     torch.testing.assert_close(frame_means(x, x.dtype, num_channels), expected)
-    assert gradcheck(square, x)
+    assert gradcheck(square, x, check_forward_ad=True)
     assert gradgradcheck(square, x)
 
 
@@ -35,6 +35,17 @@ def test_sums_are_taken_in_the_given_dtype(dtype):
     torch.testing.assert_close(means, x.float().mean((2, 3)))
     means.sum().backward()
     torch.testing.assert_close(x.grad, torch.full_like(x, 1 / 10))
+
+
+def test_samples_have_gradients_of_their_own():
+    x = torch.randn(2, 3, 4, 5, 2, dtype=torch.float64)
+
+    def score(x):
+        return frame_means(x, x.dtype, 3).square().sum()
+
+    expected = torch.stack([torch.func.grad(score)(each) for each in x])
+    found = torch.func.vmap(torch.func.grad(score))(x)
+    torch.testing.assert_close(found, expected)
 
 
 def test_the_gradient_takes_no_memory():

@@ -234,7 +234,7 @@ class TAdaConv3d(TemporalLayer, nn.Conv3d):
         self.routing.init_identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        # (n, t, c): over pixels, the inner loop is fast in both memory formats.
+        # (n, c, t, h, w) -> (n, t, c), in which order sums are fast in both formats.
         means = x.transpose(1, 2).mean((3, 4), dtype=self.routing.b.weight.dtype)
         alpha, bias = compute_calibration(self, means)
         # (n, t, c) -> (n, c, t, 1, 1)
