@@ -3,7 +3,7 @@
 They stand between `<!-- decoding recipes -->` or `<!-- decoding codecs -->` and
 `<!-- end -->`.
 
-    python benchmarks/decoding_table.py docs/speed.md
+    python benchmarks/decoding_table.py docs/reading_videos.md
 """
 
 import csv

@@ -33,7 +33,7 @@ def make_table(file):
 
     titles = ' | '.join(title for *_, title in COLUMNS)
     lines = [f'| network | {titles} |', '|---' * (1 + len(COLUMNS)) + '|']
-    for name in sorted({name for name, *_ in found}, key='TSN'.__ne__):
+    for name in dict.fromkeys(name for name, *_ in found):
         cells = (
             ', '.join(cell(name, mode, value, frames) for frames in more)
             for mode, value, _ in COLUMNS

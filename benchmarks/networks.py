@@ -5,7 +5,7 @@ ResNet or, of TAdaFormer, CLIP's image transformer on the frames behind the stem
 the formulation of the paper, naively (tests/reference); and MMAction2's own where it
 has one that runs. Ratios of one run can be compared; times cannot, machines differ.
 
-    python benchmarks/networks.py --settings plain fused --repeats 15 \
+    python benchmarks/networks.py --settings plain fused --repeats 11 \
         --out benchmarks/results/networks_cpu.csv
     python benchmarks/networks.py --networks TAdaFormer --frames 16 --form S
 

@@ -43,7 +43,7 @@ def test_every_reader_has_a_row(tmp_path):
 def test_tables_are_those_of_the_results(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     table = import_module('decoding_table')
-    page = (REPOSITORY / 'docs' / 'speed.md').read_text()
+    page = (REPOSITORY / 'docs' / 'reading_videos.md').read_text()
     assert len(table.BLOCK.findall(page)) == 2
     assert (
         import_module('page_blocks').fill_blocks(page, table.BLOCK, table.make_table)

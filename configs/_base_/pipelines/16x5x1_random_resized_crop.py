@@ -1,7 +1,7 @@
 # As TAdaConvNeXtV2 on Kinetics: 16 frames, 5 frames apart; tested on 4 clips, three
 # crops.
 train_pipeline = [
-    # mmtemporal.StrictPyAVInit takes two thirds of its time, see docs/speed.md.
+    # mmtemporal.StrictPyAVInit takes two thirds of its time: docs/reading_videos.md.
     dict(type='DecordInit'),
     dict(type='mmtemporal.SampleDenseClips', clip_len=16, frame_interval=5),
     dict(type='DecordDecode'),

@@ -1,6 +1,6 @@
 # As TSN and TSM: one frame from each of 8 segments; tested on one centre crop.
 train_pipeline = [
-    # mmtemporal.StrictPyAVInit takes two thirds of its time, see docs/speed.md.
+    # mmtemporal.StrictPyAVInit takes two thirds of its time: docs/reading_videos.md.
     dict(type='DecordInit'),
     # With fewer frames than segments the authors of TANet and TIN take the first one.
     dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=8),

@@ -1,6 +1,6 @@
 # As TDN: a window of 5 frames from each of 8 segments; tested on one centre crop.
 train_pipeline = [
-    # mmtemporal.StrictPyAVInit takes two thirds of its time, see docs/speed.md.
+    # mmtemporal.StrictPyAVInit takes two thirds of its time: docs/reading_videos.md.
     dict(type='DecordInit'),
     dict(
         type='SampleFrames',

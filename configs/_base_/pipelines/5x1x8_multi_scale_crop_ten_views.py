@@ -1,7 +1,7 @@
 # As TDN on Kinetics: a window of 5 frames from each of 8 segments; tested on 10 views,
 # three crops.
 train_pipeline = [
-    # mmtemporal.StrictPyAVInit takes two thirds of its time, see docs/speed.md.
+    # mmtemporal.StrictPyAVInit takes two thirds of its time: docs/reading_videos.md.
     dict(type='DecordInit'),
     dict(
         type='SampleFrames',

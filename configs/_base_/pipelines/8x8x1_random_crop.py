@@ -1,6 +1,6 @@
 # As TAda2D on Kinetics: 8 frames, 8 frames apart; tested on 10 clips, three crops.
 train_pipeline = [
-    # mmtemporal.StrictPyAVInit takes two thirds of its time, see docs/speed.md.
+    # mmtemporal.StrictPyAVInit takes two thirds of its time: docs/reading_videos.md.
     dict(type='DecordInit'),
     dict(type='mmtemporal.SampleDenseClips', clip_len=8, frame_interval=8),
     dict(type='DecordDecode'),

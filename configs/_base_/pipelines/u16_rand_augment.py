@@ -3,7 +3,7 @@
 _base_ = './16x5x1_random_resized_crop.py'
 
 train_pipeline = [
-    # mmtemporal.StrictPyAVInit takes two thirds of its time, see docs/speed.md.
+    # mmtemporal.StrictPyAVInit takes two thirds of its time: docs/reading_videos.md.
     dict(type='DecordInit'),
     dict(type='mmtemporal.SampleSegments', clip_len=16),
     *_base_.train_pipeline[2:-3],

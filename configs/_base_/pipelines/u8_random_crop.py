@@ -2,7 +2,7 @@
 _base_ = './8x8x1_random_crop.py'
 
 train_pipeline = [
-    # mmtemporal.StrictPyAVInit takes two thirds of its time, see docs/speed.md.
+    # mmtemporal.StrictPyAVInit takes two thirds of its time: docs/reading_videos.md.
     dict(type='DecordInit'),
     dict(type='mmtemporal.SampleSegments', clip_len=8),
     *_base_.train_pipeline[2:],
