@@ -51,7 +51,10 @@ def parametrise(*cases):
 SMALL = [*resnets(18), *convnexts(), *transformers()]
 LARGE = [pytest.param(*case, marks=pytest.mark.slow) for case in resnets(50)]
 # Our reformulations, by the functions that they are made of.
-OURS = ('temporal_mix', 'frame_differences', '_norm_in_turn', 'compute_calibration')
+OURS = (
+    *('temporal_mix', 'frame_means', 'frame_differences', '_norm_in_turn'),
+    'compute_calibration',
+)
 # A shift in front of a batch norm, and a block whose output nothing reads: the outputs
 # do not react to them.
 SHIFTS = (
