@@ -73,6 +73,15 @@ def test_an_error_is_not_on_the_line_of_the_bar(
     assert not (tmp_path / 'new').exists()
 
 
+@pytest.fixture
+def interruptible():
+    """Undo that a shell lets what it runs in the background ignore Ctrl-C."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures('interruptible')
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize('workers', [1, 2])
 def test_interruption_is_one_line(
