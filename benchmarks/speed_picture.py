@@ -64,7 +64,7 @@ def draw(rows, path):
 
 
 def _draw_growth(axis, rows, value, counts):
-    """Draw a line for every network of ours, for the naive ones and the baselines."""
+    """Draw a line for every network of ours, and dotted ones for the naive ones."""
     value, unit = {
         'ratio': ('seconds', 's'),
         'memory_ratio': ('memory_mib', 'MiB'),

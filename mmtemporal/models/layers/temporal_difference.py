@@ -33,7 +33,7 @@ def frame_differences(windows: Tensor) -> Tensor:
 
 
 def _half_size(images: Tensor) -> Tensor:
-    """Average 2 x 2 pixels, of images in a quarter of the time of avg_pool2d."""
+    """Average 2 x 2 pixels: on CPUs in a quarter of the time of avg_pool2d."""
     if is_traced():
         return F.avg_pool2d(images, 2)
     h, w = images.shape[-2:]
